@@ -1,0 +1,282 @@
+//! Files as the spool, the stores and the configuration need them: append, sync, rename, list.
+//! Knows: paths and octets. Must not: know what a file means. Every call may block: never call one on an Arbiter
+//! that carries calls.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A file system: the machine's ([`RealDisk`]) or one in memory ([`MemoryDisk`]).
+pub trait Disk: Send + Sync + 'static {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// Opens for appending, creates when missing.
+    fn append(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Creates a file that must not exist yet and opens it for appending.
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Atomic within one file system; replaces a file, not a folder with content.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()>;
+    fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+    /// Names (not paths) in a folder, sorted; an empty list when the folder is missing.
+    fn list(&self, path: &Path) -> io::Result<Vec<String>>;
+    fn exists(&self, path: &Path) -> bool;
+    /// Makes renames and creations in a folder durable.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Makes everything written so far on the file system of `path` durable (one call for many files).
+    fn sync_all(&self, path: &Path) -> io::Result<()>;
+    /// Octets that can still be written below `path`.
+    fn available(&self, path: &Path) -> io::Result<u64>;
+
+    /// Writes a whole file durably: to a name of its own, synced, renamed into place, folder synced.
+    fn write_atomic(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = folder.join(format!(".{name}.new"));
+        if self.exists(&temporary) {
+            self.remove_file(&temporary)?;
+        }
+        let mut file = self.create_new(&temporary)?;
+        file.append(bytes)?;
+        file.sync()?;
+        drop(file);
+        self.rename(&temporary, path)?;
+        self.sync_dir(folder)
+    }
+}
+
+/// An open file.
+pub trait DiskFile: Send {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    fn truncate(&mut self, length: u64) -> io::Result<()>;
+    /// Makes what was appended durable (fdatasync).
+    fn sync(&mut self) -> io::Result<()>;
+    fn len(&self) -> io::Result<u64>;
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+}
+
+/// The machine's file system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealDisk;
+
+impl Disk for RealDisk {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn append(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(fs::OpenOptions::new().append(true).create(true).open(path)?))
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(fs::OpenOptions::new().append(true).create_new(true).open(path)?))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir_all(path)
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir_all(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        let entries = match fs::read_dir(path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut names = entries
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<io::Result<Vec<_>>>()?;
+        names.sort();
+        Ok(names)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        fs::File::open(path)?.sync_all()
+    }
+
+    fn sync_all(&self, path: &Path) -> io::Result<()> {
+        let folder = fs::File::open(path)?;
+        Ok(nix::unistd::syncfs(folder)?)
+    }
+
+    fn available(&self, path: &Path) -> io::Result<u64> {
+        let stat = nix::sys::statvfs::statvfs(path)?;
+        Ok(stat.blocks_available() as u64 * stat.fragment_size() as u64)
+    }
+}
+
+impl DiskFile for fs::File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+}
+
+/// A file system in memory, shared by its clones. Everything written is at once durable.
+#[derive(Clone, Default)]
+pub struct MemoryDisk {
+    state: Arc<Mutex<MemoryState>>,
+}
+
+#[derive(Default)]
+struct MemoryState {
+    files: BTreeMap<PathBuf, Vec<u8>>,
+    /// Octets that may still be written; `None`: no limit.
+    room: Option<u64>,
+}
+
+impl MemoryDisk {
+    /// Lets only so many more octets be written: a disk that fills up.
+    pub fn set_room(&self, octets: Option<u64>) {
+        self.with(|state| state.room = octets);
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut MemoryState) -> T) -> T {
+        work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn missing(path: &Path) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("{}: no such file", path.display()))
+}
+
+impl Disk for MemoryDisk {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.with(|state| state.files.get(path).cloned()).ok_or_else(|| missing(path))
+    }
+
+    fn append(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.with(|state| {
+            state.files.entry(path.to_owned()).or_default();
+        });
+        Ok(Box::new(MemoryFile { disk: self.clone(), path: path.to_owned() }))
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        if self.exists(path) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        self.append(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.with(|state| {
+            let moved: Vec<PathBuf> = state.files.keys().filter(|path| path.starts_with(from)).cloned().collect();
+            if moved.is_empty() {
+                return Err(missing(from));
+            }
+            for path in moved {
+                if let (Ok(rest), Some(bytes)) = (path.strip_prefix(from), state.files.remove(&path)) {
+                    let target = if rest.as_os_str().is_empty() { to.to_owned() } else { to.join(rest) };
+                    state.files.insert(target, bytes);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.with(|state| state.files.remove(path)).map(drop).ok_or_else(|| missing(path))
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.with(|state| state.files.retain(|file, _| !file.starts_with(path)));
+        Ok(())
+    }
+
+    fn create_dir_all(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
+        let mut names = self.with(|state| {
+            let below = state.files.keys().filter_map(|file| file.strip_prefix(path).ok());
+            let first = below.filter_map(|rest| rest.components().next());
+            first.map(|name| name.as_os_str().to_string_lossy().into_owned()).collect::<Vec<_>>()
+        });
+        names.dedup();
+        Ok(names)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.with(|state| state.files.keys().any(|file| file.starts_with(path)))
+    }
+
+    fn sync_dir(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync_all(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn available(&self, _path: &Path) -> io::Result<u64> {
+        Ok(self.with(|state| state.room).unwrap_or(u64::MAX))
+    }
+}
+
+struct MemoryFile {
+    disk: MemoryDisk,
+    path: PathBuf,
+}
+
+impl DiskFile for MemoryFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.disk.with(|state| {
+            if let Some(room) = &mut state.room {
+                *room = room.checked_sub(bytes.len() as u64).ok_or(io::ErrorKind::StorageFull)?;
+            }
+            let file = state.files.get_mut(&self.path).ok_or_else(|| missing(&self.path))?;
+            file.extend_from_slice(bytes);
+            Ok(())
+        })
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.disk.with(|state| {
+            let file = state.files.get_mut(&self.path).ok_or_else(|| missing(&self.path))?;
+            file.truncate(usize::try_from(length).unwrap_or(usize::MAX));
+            Ok(())
+        })
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.disk
+            .with(|state| state.files.get(&self.path).map(|file| file.len() as u64))
+            .ok_or_else(|| missing(&self.path))
+    }
+}

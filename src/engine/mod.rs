@@ -1,0 +1,10 @@
+//! The outside world behind one trait, and a whole node as a value.
+//! Knows: sockets, files, entropy, the wall clock, in two kinds: [`real`] and [`virtual_`].
+//! Must not: decide anything; what is done with a byte belongs to the rooms within.
+
+pub mod disk;
+pub mod environment;
+pub mod real;
+pub mod virtual_;
+
+pub use disk::{Disk, DiskFile};

@@ -1,0 +1,24 @@
+//! Ringpost answers the calls a phone system could not, and puts every message where its owner reads mail.
+//!
+//! The rooms, from the wire inwards (ARCHITECTURE.md walks one call through them):
+//!
+//! * [`protocol`] - SIP, SDP, RTP and RTCP as pure state machines: `(now, Event)` in, `Command`s out
+//! * [`media`] - codecs, tones, DTMF, jitter buffer, player and recorder, and the stream that joins them
+//! * [`directory`] - the organisation: dial plans, gateways, hunt groups, mailboxes, and how a call is understood
+//! * [`apps`] - what a caller meets: call answering
+//! * [`prompts`] - what is said: the catalogue, and the sound files behind it
+//! * [`mailbox`] - the message, the spool that never loses it, the stores it is delivered to
+//! * [`engine`] - the outside (network, disk, entropy, clock), real or virtual
+//! * [`actors`] - the thin shell that moves bytes and timers in and out of the machines
+//! * [`admin`], [`cli`] - how an administrator talks to a node
+
+pub mod actors;
+pub mod admin;
+pub mod apps;
+pub mod cli;
+pub mod directory;
+pub mod engine;
+pub mod mailbox;
+pub mod media;
+pub mod prompts;
+pub mod protocol;

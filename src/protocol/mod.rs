@@ -1,0 +1,9 @@
+//! What goes over the wire: SIP messages, transactions and dialogs, SDP, RTP and RTCP.
+//! Knows: bytes, addresses, instants handed to it. Sans-IO: no actix, no tokio, no clock of its own.
+//! Must not: open sockets or files, draw random numbers, know what a voice application is.
+
+pub mod rtcp;
+pub mod rtp;
+pub mod sdp;
+pub mod sip;
+pub mod timers;

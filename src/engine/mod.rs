@@ -8,3 +8,4 @@ pub mod real;
 pub mod virtual_;
 
 pub use disk::{Disk, DiskFile};
+pub use environment::Environment;

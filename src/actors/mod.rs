@@ -5,10 +5,11 @@
 //! A call walks [`transport`] -> [`sip_endpoint`] -> [`um_worker`] -> [`dialog`] <-> [`rtp_stream`] ->
 //! [`spool_writer`] -> [`delivery`].
 
+mod alarm;
+pub mod call;
 pub mod delivery;
 pub mod dialog;
 pub mod media_clock;
-pub mod node;
 pub mod rtp_ports;
 pub mod rtp_stream;
 pub mod sip_endpoint;

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::delivery::{Delivery, Look};
+use super::delivery::{self, Delivery, Look};
 use crate::engine::Environment;
-use crate::mailbox::{CallDetails, EntryId, Importance, Recording, Sensitivity, Spool, SpoolError};
+use crate::apps::conversation::Outcome;
+use crate::mailbox::{CallDetails, Entry, EntryId, Importance, Recording, Sensitivity, Spool, SpoolError};
 
 /// Recorded audio is durable after so long.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -71,6 +72,14 @@ pub struct Truncate {
     pub samples: u64,
 }
 
+/// How the message is to be delivered, kept with it at once.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Mark {
+    pub id: EntryId,
+    pub ending: Ending,
+}
+
 /// What was recorded so far.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<i16>, SpoolError>")]
@@ -92,6 +101,26 @@ pub enum Ending {
     Missed,
     /// The caller took it back, and the mailbox does not want to know.
     Discard,
+}
+
+impl From<Outcome> for Ending {
+    fn from(outcome: Outcome) -> Ending {
+        use crate::apps::conversation as app;
+        match outcome {
+            Outcome::MissedCall => Ending::Missed,
+            Outcome::VoiceMessage { samples, importance, sensitivity } => Ending::Message {
+                samples,
+                importance: match importance {
+                    app::Importance::Normal => Importance::Normal,
+                    app::Importance::High => Importance::High,
+                },
+                sensitivity: match sensitivity {
+                    app::Sensitivity::Normal => Sensitivity::Normal,
+                    app::Sensitivity::Private => Sensitivity::Private,
+                },
+            },
+        }
+    }
 }
 
 impl SpoolWriter {
@@ -157,25 +186,26 @@ impl SpoolWriter {
         let now = self.environment.wall();
         let recording = self.open.remove(&details.id);
         self.unsynced.remove(&details.id);
-        match (recording, ending) {
+        let entry = match (recording, ending) {
             (Some(mut recording), Ending::Message { samples, importance, sensitivity }) => {
                 if (importance, sensitivity) != Default::default() {
                     recording.set_flags(importance, sensitivity)?;
                 }
-                recording.finish(samples, now)?;
+                recording.finish(samples, now)?
             }
-            (Some(recording), Ending::Missed) if details.notify_missed_call => {
-                recording.finish_as_missed_call(now)?;
-            }
+            (Some(recording), Ending::Missed) if details.notify_missed_call => recording.finish_as_missed_call(now)?,
             (Some(recording), Ending::Missed | Ending::Discard) => return recording.discard(),
-            (None, Ending::Missed) if details.notify_missed_call => {
-                self.spool.missed_call(details, now)?;
-            }
+            (None, Ending::Missed) if details.notify_missed_call => self.spool.missed_call(details, now)?,
             (None, Ending::Missed | Ending::Discard) => return Ok(()),
             (None, Ending::Message { .. }) => return Err(SpoolError::NotBegun(details.id)),
-        }
-        self.delivery.do_send(Look);
+        };
+        self.announce(entry);
         Ok(())
+    }
+
+    fn announce(&self, entry: Entry) {
+        let mailbox = entry.record.details.mailbox.alias.clone();
+        self.delivery.do_send(delivery::Finished { id: entry.id().clone(), mailbox, state: entry.delivery });
     }
 
     fn count(&self) {
@@ -228,6 +258,19 @@ impl Handler<Truncate> for SpoolWriter {
         let Some(recording) = self.open.get_mut(&id) else { return };
         if let Err(error) = recording.truncate(samples) {
             tracing::error!(message = %id, %error, "recording cannot be shortened");
+        }
+    }
+}
+
+impl Handler<Mark> for SpoolWriter {
+    type Result = ();
+
+    fn handle(&mut self, Mark { id, ending }: Mark, _: &mut Self::Context) {
+        let (Some(recording), Ending::Message { importance, sensitivity, .. }) = (self.open.get_mut(&id), ending) else {
+            return;
+        };
+        if let Err(error) = recording.set_flags(importance, sensitivity) {
+            tracing::error!(message = %id, %error, "marks of the message cannot be kept yet");
         }
     }
 }

@@ -2,24 +2,26 @@
 //! Knows: the directory in force, what is needed to serve a call. Must not: know what happens inside one.
 
 use std::collections::HashMap;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::dialog::{Call, Dialog, HangUp};
+use super::call::Call;
+use super::dialog::{Dialog, HangUp};
 use super::media_clock::MediaClock;
 use super::rtp_ports::RtpPorts;
 use super::sip_endpoint::{Incoming, Outgoing, Own, SipEndpoint};
 use super::spool_writer::{SpoolState, SpoolWriter};
 use crate::directory::Directory;
-use crate::directory::resolve::{Destination, Refused, Resolved};
 use crate::engine::Environment;
+use crate::mailbox::greetings::Greetings;
 use crate::prompts::Prompts;
-use crate::protocol::sip::dialog::Refusal;
-use crate::protocol::sip::endpoint::DialogKey;
-use crate::protocol::sip::{Flow, Method, Request, Status};
+use crate::protocol::sip::dialog::{Refusal, options_answer};
+use crate::protocol::sip::endpoint::{DialogKey, ServerTransaction};
+use crate::protocol::sip::{Flow, HeaderName, Method, Response, Status};
 
 /// A full or stopping server is asked again after so long.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -36,6 +38,7 @@ pub struct Equipment {
     pub media: ArbiterHandle,
     pub ports: RtpPorts,
     pub prompts: Arc<Prompts>,
+    pub greetings: Greetings,
     pub settings: Arc<Settings>,
 }
 
@@ -125,12 +128,10 @@ impl UmWorker {
         if self.calls.len() >= settings.max_calls {
             return Err(busy(&format!("this server has its {} calls (MaxCallsAllowed)", settings.max_calls)));
         }
-        let facts = call_facts(&incoming.request, incoming.flow.remote);
-        let resolved = resolve(&self.directory, &facts)?;
         let address = self.address_towards(incoming.flow).map_err(|error| {
             Refusal::new(Status::SERVER_INTERNAL_ERROR, format!("no way to {}: {error}", incoming.flow.remote.ip()))
         })?;
-        Call::place(&resolved, &facts, address)
+        Call::place(incoming, &self.directory, address, &self.equipment)
     }
 
     /// The address we name to this peer in Contact and SDP.

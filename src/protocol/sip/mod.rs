@@ -3,6 +3,7 @@
 //! Start with [`Message`], [`endpoint::Endpoint`] and [`dialog::Session`].
 
 pub mod address;
+pub mod calling_party;
 pub mod dialog;
 pub mod endpoint;
 pub mod framing;

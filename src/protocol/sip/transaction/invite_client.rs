@@ -94,8 +94,8 @@ impl InviteClient {
         self.state == State::Terminated
     }
 
-    /// Nothing has been heard from the peer yet.
-    pub fn is_unheard(&self) -> bool {
+    /// The peer has given no response at all: the request may go out again.
+    pub fn is_unanswered(&self) -> bool {
         self.state == State::Calling
     }
 }

@@ -75,8 +75,8 @@ impl NonInviteClient {
         self.state == State::Terminated
     }
 
-    /// No final response yet.
-    pub fn is_waiting(&self) -> bool {
+    /// The peer has not given its final response: the request may go out again.
+    pub fn is_unanswered(&self) -> bool {
         matches!(self.state, State::Trying | State::Proceeding)
     }
 }

@@ -57,6 +57,11 @@ impl NonInviteServer {
     pub fn is_terminated(&self) -> bool {
         self.state == State::Terminated
     }
+
+    /// No final response yet.
+    pub fn is_proceeding(&self) -> bool {
+        matches!(self.state, State::Trying | State::Proceeding)
+    }
 }
 
 #[cfg(test)]

@@ -1,1 +1,3 @@
-//! (being written)
+//! Media.
+
+pub mod latch;

@@ -1,3 +1,4 @@
 //! Media.
 
 pub mod latch;
+pub mod telephone_event;

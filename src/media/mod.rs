@@ -1,4 +1,5 @@
 //! Media.
 
+pub mod jitter;
 pub mod latch;
 pub mod telephone_event;

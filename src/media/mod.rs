@@ -12,10 +12,14 @@
 
 pub mod codec;
 pub mod dtmf;
+pub mod jitter;
+pub mod latch;
 pub mod level;
 pub mod nmos;
 pub mod player;
 pub mod recorder;
+pub mod stream;
+pub mod telephone_event;
 pub mod tone;
 pub mod vad;
 pub mod wav;

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,6 +24,8 @@ pub trait Disk: Send + Sync + 'static {
     /// Names (not paths) in a folder, sorted; an empty list when the folder is missing.
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;
     fn exists(&self, path: &Path) -> bool;
+    /// Octets in a file.
+    fn length(&self, path: &Path) -> io::Result<u64>;
     /// Makes renames and creations in a folder durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Makes everything written so far on the file system of `path` durable (one call for many files).
@@ -45,6 +48,20 @@ pub trait Disk: Send + Sync + 'static {
         self.rename(&temporary, path)?;
         self.sync_dir(folder)
     }
+
+    /// Creates a folder and those that lead to it, durably: each new name is synced in the folder that holds it.
+    fn create_dir_durable(&self, path: &Path) -> io::Result<()> {
+        let mut parents = Vec::new();
+        for parent in path.ancestors().skip(1) {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            parents.push(parent);
+            if self.exists(parent) {
+                break;
+            }
+        }
+        self.create_dir_all(path)?;
+        parents.into_iter().try_for_each(|parent| self.sync_dir(parent))
+    }
 }
 
 /// An open file.
@@ -59,7 +76,8 @@ pub trait DiskFile: Send {
     }
 }
 
-/// The machine's file system.
+/// The machine's file system. What it creates only its owner may read (0600, folders 0700): spool and mail are
+/// people's voices.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RealDisk;
 
@@ -69,11 +87,11 @@ impl Disk for RealDisk {
     }
 
     fn append(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(fs::OpenOptions::new().append(true).create(true).open(path)?))
+        Ok(Box::new(fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?))
     }
 
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(fs::OpenOptions::new().append(true).create_new(true).open(path)?))
+        Ok(Box::new(fs::OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -89,7 +107,7 @@ impl Disk for RealDisk {
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
@@ -107,6 +125,10 @@ impl Disk for RealDisk {
 
     fn exists(&self, path: &Path) -> bool {
         path.exists()
+    }
+
+    fn length(&self, path: &Path) -> io::Result<u64> {
+        Ok(fs::metadata(path)?.len())
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
@@ -230,6 +252,10 @@ impl Disk for MemoryDisk {
 
     fn exists(&self, path: &Path) -> bool {
         self.with(|state| state.files.keys().any(|file| file.starts_with(path)))
+    }
+
+    fn length(&self, path: &Path) -> io::Result<u64> {
+        self.with(|state| state.files.get(path).map(|file| file.len() as u64)).ok_or_else(|| missing(path))
     }
 
     fn sync_dir(&self, _path: &Path) -> io::Result<()> {

@@ -1,0 +1,115 @@
+//! What a node does with the recordings it finds when it starts: every one is finished, turned into a notification,
+//! removed because it holds nothing, or set aside with a reason. Doing it twice is the same as doing it once.
+//! Knows: the spool. Must not: deliver.
+
+use std::io;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{AUDIO, During, ERASED, READY, RECORDING, Spool, SpoolError};
+use crate::mailbox::call::{self, EntryId, Finished, Outcome, Record};
+
+/// What [`Spool::recover`] found.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Messages that are now ready: cut off by a crash, or finished but not yet moved.
+    pub finished: Vec<EntryId>,
+    /// Calls too short for a message whose mailboxes will be notified.
+    pub missed: Vec<EntryId>,
+    /// Recordings that held nothing anyone wants.
+    pub removed: Vec<String>,
+    /// Set aside in `failed/`: folder and reason. Raise an alarm.
+    pub damaged: Vec<(String, String)>,
+    /// Left where they are; the next recovery tries again.
+    pub errors: Vec<SpoolError>,
+}
+
+impl Spool {
+    /// Finishes what an earlier life of the node left in `recording/`: `minimum` (two seconds) and more becomes a
+    /// message. Recordings this process is writing are left alone, so it may be called at any time.
+    pub fn recover(&self, minimum: Duration, now: Timestamp) -> Result<Recovered, SpoolError> {
+        let mut recovered = Recovered::default();
+        for name in self.names(ERASED)? {
+            let path = self.place(ERASED, &name);
+            if let Err(error) = self.disk.remove_dir_all(&path).during("remove", &path) {
+                recovered.errors.push(error);
+            }
+        }
+        for name in self.names(RECORDING)? {
+            if EntryId::new(name.as_str()).is_ok_and(|id| self.live().contains(&id)) {
+                continue;
+            }
+            if let Err(error) = self.recover_one(&name, call::samples(minimum), now, &mut recovered) {
+                recovered.errors.push(error);
+            }
+        }
+        for name in self.names(READY)? {
+            let result = match self.read_entry(&self.place(READY, &name)) {
+                Err(SpoolError::Damaged { text, .. }) => {
+                    self.set_aside(READY, &name, &text).map(|()| recovered.damaged.push((name, text)))
+                }
+                Err(SpoolError::NotFound { .. }) | Ok(_) => Ok(()),
+                Err(error) => Err(error),
+            };
+            recovered.errors.extend(result.err());
+        }
+        Ok(recovered)
+    }
+
+    fn recover_one(
+        &self,
+        name: &str,
+        minimum: u64,
+        now: Timestamp,
+        recovered: &mut Recovered,
+    ) -> Result<(), SpoolError> {
+        let folder = self.place(RECORDING, name);
+        let audio = folder.join(AUDIO);
+        let samples = match self.disk.length(&audio) {
+            Ok(octets) => octets / 2,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error).during("measure", &audio),
+        };
+        let record = match self.read_record(&folder) {
+            Ok(record) => record,
+            // Without metadata and without audio it never was a recording: `begin` did not return.
+            Err(SpoolError::Damaged { .. }) if samples == 0 && !self.disk.exists(&folder.join(super::CALL)) => {
+                self.disk.remove_dir_all(&folder).during("remove", &folder)?;
+                recovered.removed.push(name.to_owned());
+                return Ok(());
+            }
+            Err(SpoolError::Damaged { text, .. }) => {
+                self.set_aside(RECORDING, name, &text)?;
+                recovered.damaged.push((name.to_owned(), text));
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let id = record.details.id.clone();
+        if let Some(finished) = record.finished {
+            self.promote(record, finished)?;
+            recovered.finished.push(id);
+        } else if samples >= minimum {
+            let mut file = self.disk.append(&audio).during("open", &audio)?;
+            file.truncate(samples * 2).during("truncate", &audio)?;
+            file.sync().during("sync", &audio)?;
+            self.close(record, Finished { at: now, outcome: Outcome::VoiceMessage { samples } })?;
+            recovered.finished.push(id);
+        } else if record.details.notify_missed_call {
+            self.close(record, Finished { at: now, outcome: Outcome::MissedCall })?;
+            recovered.missed.push(id);
+        } else {
+            self.erase(RECORDING, name)?;
+            recovered.removed.push(name.to_owned());
+        }
+        Ok(())
+    }
+
+    fn close(&self, record: Record, finished: Finished) -> Result<(), SpoolError> {
+        let folder = self.place(RECORDING, record.details.id.as_str());
+        let record = Record { finished: Some(finished), ..record };
+        self.write_record(&folder, &record)?;
+        self.promote(record, finished).map(drop)
+    }
+}

@@ -2,6 +2,7 @@ use super::tests::setup;
 use super::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::num::NonZeroU8;
 
 /// What the caller and the world may do next. In [`World`] it happens only when it can: a key is pressed at any time, but
 /// nothing is heard to its end that is not playing.

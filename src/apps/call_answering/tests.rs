@@ -1,5 +1,6 @@
 use super::*;
-use crate::apps::conversation::{Command, Event};
+use crate::prompts::{GreetingId, Language};
+use std::num::NonZeroU8;
 
 pub(super) fn setup() -> CallAnsweringSetup {
     CallAnsweringSetup {

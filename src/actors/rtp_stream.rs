@@ -10,7 +10,7 @@ use super::media_clock::{Join, Leave, MediaClock, StreamKey, Tick};
 use super::rtp_ports::MediaSockets;
 use super::spool_writer::{Append, SpoolWriter};
 use crate::engine::Environment;
-use crate::mailbox::MessageId;
+use crate::mailbox::EntryId;
 use crate::media::stream::{Input, Order, Output, Quality, Stream};
 
 /// RTCP is rare; its socket is looked at every so many ticks (100 ms).
@@ -25,7 +25,7 @@ pub struct RtpStream {
     pub dialog: Addr<Dialog>,
     /// Where recorded audio goes.
     pub spool: Addr<SpoolWriter>,
-    pub recording: MessageId,
+    pub recording: EntryId,
     pub outputs: Vec<Output>,
     pub ticks: u32,
 }
@@ -95,6 +95,10 @@ impl Handler<Ordered> for RtpStream {
     type Result = ();
 
     fn handle(&mut self, Ordered(order): Ordered, _: &mut Self::Context) {
+        if matches!(order, Order::StopRecording) {
+            // what has arrived but not been read belongs to the recording
+            self.receive();
+        }
         self.order(order);
     }
 }
@@ -103,7 +107,6 @@ impl Handler<StopStream> for RtpStream {
     type Result = MessageResult<StopStream>;
 
     fn handle(&mut self, _: StopStream, ctx: &mut Self::Context) -> Self::Result {
-        // what has arrived but not been read belongs to the recording
         self.receive();
         self.order(Order::Stop);
         ctx.stop();

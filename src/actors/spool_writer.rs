@@ -17,6 +17,8 @@ use crate::mailbox::{CallDetails, Entry, EntryId, Importance, Recording, Sensiti
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// Up to so many recordings are synced one by one; more are synced by one call for all.
 const SYNC_SINGLY: usize = 4;
+/// What a crash cut off is a message from this length on.
+const SHORTEST_MESSAGE: Duration = Duration::from_secs(2);
 /// A recording whose end could not be written is tried again.
 const RECOVER_EVERY: Duration = Duration::from_secs(30);
 
@@ -172,13 +174,21 @@ impl SpoolWriter {
 
     /// Finishes what an earlier process, or an earlier attempt, could not.
     fn recover(&mut self, _: &mut Context<Self>) {
-        match self.spool.recover(self.environment.wall()) {
-            Ok(recovered) if recovered.is_empty() => {}
-            Ok(recovered) => {
-                tracing::warn!(%recovered, "recordings that had not ended were finished");
-                self.delivery.do_send(Look);
-            }
-            Err(error) => tracing::error!(%error, "recordings that had not ended cannot be finished yet"),
+        let recovered = match self.spool.recover(SHORTEST_MESSAGE, self.environment.wall()) {
+            Ok(recovered) => recovered,
+            Err(error) => return tracing::error!(%error, "recordings that had not ended cannot be finished yet"),
+        };
+        for id in recovered.finished.iter().chain(&recovered.missed) {
+            tracing::warn!(message = %id, "call that had been cut off is kept");
+        }
+        for (folder, reason) in &recovered.damaged {
+            tracing::error!(folder, reason, "ALARM: message cannot be read; it is kept in spool/failed");
+        }
+        for error in &recovered.errors {
+            tracing::error!(%error, "recording cannot be finished yet");
+        }
+        if !recovered.finished.is_empty() || !recovered.missed.is_empty() {
+            self.delivery.do_send(Look);
         }
     }
 

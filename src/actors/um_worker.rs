@@ -129,7 +129,7 @@ impl UmWorker {
             return Err(busy(&format!("this server has its {} calls (MaxCallsAllowed)", settings.max_calls)));
         }
         let address = self.address_towards(incoming.flow).map_err(|error| {
-            Refusal::new(Status::SERVER_INTERNAL_ERROR, format!("no way to {}: {error}", incoming.flow.remote.ip()))
+            Refusal::new(Status::SERVER_INTERNAL_ERROR, &format!("no way to {}: {error}", incoming.flow.remote.ip()))
         })?;
         Call::place(incoming, &self.directory, address, &self.equipment)
     }
@@ -157,7 +157,7 @@ impl UmWorker {
             Method::Options if self.draining => {
                 Refusal::new(Status::SERVICE_UNAVAILABLE, "this server is going out of service").response(&request)
             }
-            Method::Options => options_answer(&request, &self.equipment.settings.server),
+            Method::Options => options_answer(&request),
             _ => Refusal::new(Status::METHOD_NOT_ALLOWED, "only calls and OPTIONS are taken here").response(&request),
         };
         self.respond(transaction, response);

@@ -3,8 +3,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::mailbox::spool::SpoolStatus;
-
 /// A node at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeStatus {
@@ -14,7 +12,8 @@ pub struct NodeStatus {
     /// Where the node listens, as `udp 0.0.0.0:5060`.
     pub listeners: Vec<String>,
     pub load: Load,
-    pub spool: SpoolStatus,
+    /// Messages that wait to be delivered.
+    pub waiting: usize,
     /// What an administrator must look at; empty when the node is healthy.
     pub problems: Vec<String>,
 }

@@ -7,6 +7,8 @@
 
 pub mod call_answering;
 pub mod conversation;
+mod keys;
 
 pub use call_answering::{CallAnswering, CallAnsweringSetup, CalledName};
+pub use keys::{KeyPad, KeySource};
 pub use conversation::{Command, Event, Importance, Outcome, PlayId, RecordingEnd, Sensitivity};

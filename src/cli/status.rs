@@ -37,38 +37,47 @@ pub(super) fn run(folders: &Folders, options: &Options) -> Result<(), Box<dyn Er
             tokio::time::sleep(ASK_EVERY).await;
         }
     });
-    match answer {
-        Ok(status) if options.json => println!("{}", serde_json::to_string_pretty(&status)?),
-        Ok(ref status) => print_status(status),
+    // read from the disk itself: what waits is worth knowing also while the node is down
+    let spool = Spool::at(Arc::new(RealDisk), folders.data.join("spool")).status();
+    let status = match answer {
+        Ok(status) => status,
         Err(error) => {
-            // what waits is worth knowing also while the node is down
-            if let Ok(spool) = Spool::open(Arc::new(RealDisk), folders.data.join("spool")).and_then(|spool| spool.status()) {
-                print_spool(&spool);
+            if let Ok(spool) = &spool {
+                print_spool(spool);
             }
             return Err(error.into());
         }
+    };
+    let spool = spool?;
+    match options.json {
+        true => println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "node": status, "spool": spool }))?),
+        false => print_status(&status, &spool),
     }
-    match answer?.problems.as_slice() {
+    match status.problems.as_slice() {
         [] => Ok(()),
         problems => Err(problems.join("; ").into()),
     }
 }
 
-fn print_status(status: &NodeStatus) {
-    println!("Ringpost {} is up since {} s", status.version, status.uptime_s);
+fn print_status(status: &NodeStatus, spool: &SpoolStatus) {
+    println!("Ringpost {}: up for {} s", status.version, status.uptime_s);
     for listener in &status.listeners {
         println!("  listens on {listener}");
     }
-    println!("  calls {}, transactions {}", status.load.calls, status.load.transactions);
-    print_spool(&status.spool);
+    println!("  calls: {}, transactions: {}", status.load.calls, status.load.transactions);
+    print_spool(spool);
 }
 
 fn print_spool(spool: &SpoolStatus) {
     println!("  messages: {} waiting, {} failed", spool.ready.len(), spool.failed.len());
-    for waiting in spool.ready.iter().filter(|waiting| waiting.attempts > 0) {
-        println!("  waits: {waiting}");
+    for waiting in &spool.ready {
+        if let Some(error) = &waiting.last_error {
+            let next = waiting.next_attempt.map_or("at once".to_owned(), |at| at.to_string());
+            println!("  waits: {} for {}, {} attempts, next {next}: {error}", waiting.id, waiting.mailbox, waiting.attempts);
+        }
     }
     for parked in &spool.failed {
-        println!("  failed: {parked}");
+        let mailbox = parked.mailbox.as_deref().unwrap_or("an unknown mailbox");
+        println!("  failed: {} for {mailbox}, {} attempts: {}", parked.id, parked.attempts, parked.reason);
     }
 }

@@ -3,9 +3,12 @@
 //! Must not: decide anything; what is done with a byte belongs to the rooms within.
 
 pub mod disk;
+#[allow(clippy::module_inception)]
+mod engine;
 pub mod environment;
 pub mod real;
 pub mod virtual_;
 
 pub use disk::{Disk, DiskFile};
+pub use engine::{Engine, Parts, Placement, StartError};
 pub use environment::Environment;

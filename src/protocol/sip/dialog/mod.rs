@@ -10,11 +10,13 @@ mod body;
 mod info_dtmf;
 mod next_hop;
 mod random;
+mod refusal;
 mod reliable;
 mod session;
 mod session_timer;
 mod state;
 
+pub use refusal::options_answer;
 pub use session::{Command, EndCause, Event, Refusal, Session, Setup};
 
 /// What a dialog of ours understands (RFC 3261 20.5). REFER is understood only to be declined, so it is not named.

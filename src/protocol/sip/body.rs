@@ -45,11 +45,17 @@ impl Part<'_> {
         media_type(self.content_type).get(..10).is_some_and(|start| start.eq_ignore_ascii_case("multipart/"))
     }
 
-    /// True when whoever does not understand the part may pass over it (`handling=optional`, RFC 3261 20.11).
+    /// As the function of that name, for this part's Content-Disposition.
     pub fn is_optional(&self) -> bool {
-        let params = self.disposition.split_once(';').map_or("", |(_, params)| params);
-        parse_params(params).iter().any(|(name, value)| name == "handling" && value.eq_ignore_ascii_case("optional"))
+        is_optional(self.disposition)
     }
+}
+
+/// True when a Content-Disposition lets whoever does not understand the body pass over it (`handling=optional`,
+/// RFC 3261 20.11).
+pub fn is_optional(disposition: &str) -> bool {
+    let params = disposition.split_once(';').map_or("", |(_, params)| params);
+    parse_params(params).iter().any(|(name, value)| name == "handling" && value.eq_ignore_ascii_case("optional"))
 }
 
 fn find<'a>(headers: &'a Headers, body: &'a [u8], content_type: &str) -> Option<&'a [u8]> {

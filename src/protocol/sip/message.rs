@@ -236,7 +236,7 @@ pub(super) fn header_end(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
 }
 
 /// UTF-8, and Latin-1 for each octet that is none.
-fn text(bytes: &[u8]) -> Cow<'_, str> {
+pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Cow::Borrowed(text);
     }

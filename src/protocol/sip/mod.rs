@@ -10,6 +10,7 @@ pub mod diversion;
 pub mod endpoint;
 pub mod framing;
 pub mod headers;
+mod isup;
 pub mod message;
 pub mod method;
 pub mod screen;

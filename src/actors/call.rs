@@ -81,7 +81,7 @@ impl Call {
     pub fn session_setup(&self, key: DialogKey, incoming: Incoming, equipment: &Equipment) -> Setup {
         let settings = &equipment.settings;
         let environment = &equipment.environment;
-        let Incoming { transaction, request, flow, .. } = incoming;
+        let Incoming { transaction, request, flow, local_tag, .. } = incoming;
         let contact = match flow.transport {
             Transport::Udp => format!("sip:{}", SocketAddr::new(self.address, flow.local.port())),
             Transport::Tcp => format!("sip:{};transport=tcp", SocketAddr::new(self.address, flow.local.port())),
@@ -92,7 +92,7 @@ impl Call {
             transaction,
             invite: request,
             flow,
-            local_tag: format!("{:016x}", environment.random_u64()),
+            local_tag,
             contact,
             server: settings.server.clone(),
             session_expires: settings.session_expires,

@@ -1,8 +1,6 @@
 //! The actor of one call: its SIP session, its voice application and its media stream, each a machine of its own.
 //! Knows: how the commands of one are events of another. Must not: decide what any of them decides.
 
-use std::sync::Arc;
-
 use actix::prelude::*;
 
 use super::alarm::Alarm;
@@ -16,9 +14,9 @@ use crate::apps::conversation::{self as app, Outcome};
 use crate::apps::{CallAnswering, KeyPad, KeySource};
 use crate::media::recorder::{RecordEnd, RecordRules};
 use crate::media::stream::{Order, Quality, Stream, StreamConfig, StreamEvent};
-use crate::protocol::sip::dialog::{self as session, EndCause, Refusal, Session};
+use crate::protocol::sip::dialog::{self as session, EndCause, Session};
 use crate::protocol::sip::endpoint::{ClientTransaction, DialogKey, ServerTransaction};
-use crate::protocol::sip::{Request, Response, Status};
+use crate::protocol::sip::{Request, Response};
 
 pub struct Dialog {
     key: DialogKey,
@@ -65,14 +63,13 @@ pub struct HangUp;
 
 impl Dialog {
     pub fn start(key: DialogKey, call: Call, incoming: Incoming, equipment: Equipment, worker: Addr<UmWorker>) -> Addr<Dialog> {
-        let now = equipment.environment.now();
         let span = tracing::info_span!(
             "call",
             call_id = call.details.call_id,
             dial_plan = call.details.dial_plan,
             mailbox = call.details.mailbox.alias
         );
-        let session = Session::new(now, call.session_setup(key, incoming, &equipment));
+        let session = Session::new(call.session_setup(key, incoming, &equipment));
         let dialog = Dialog {
             key,
             equipment,

@@ -55,6 +55,8 @@ pub struct Incoming {
     pub flow: Flow,
     /// Set for an INVITE: the key its dialog will have.
     pub dialog: Option<DialogKey>,
+    /// Our tag: the one the endpoint's own answers to this request have (a 200 to CANCEL).
+    pub local_tag: String,
 }
 
 /// A message from a transport.
@@ -162,10 +164,10 @@ impl SipEndpoint {
                 self.next_dialog += 1;
                 self.dialogs.insert(key, Owner::Pending { invite: transaction, waiting: Vec::new() });
                 self.by_invite.insert(transaction, key);
-                self.offer(Incoming { transaction, request, flow, dialog: Some(key) });
+                self.offer(transaction, request, flow, Some(key));
             }
             Command::OutOfDialog { transaction, request, flow } => {
-                self.offer(Incoming { transaction, request, flow, dialog: None });
+                self.offer(transaction, request, flow, None);
             }
             Command::InDialog { dialog, transaction, request, .. } => {
                 self.tell(dialog, DialogEvent::Request { transaction, request });
@@ -180,9 +182,10 @@ impl SipEndpoint {
         }
     }
 
-    fn offer(&self, incoming: Incoming) {
+    fn offer(&self, transaction: ServerTransaction, request: Request, flow: Flow, dialog: Option<DialogKey>) {
         if let Some(calls) = &self.calls {
-            calls.do_send(incoming);
+            let local_tag = self.core.local_tag(&request);
+            calls.do_send(Incoming { transaction, request, flow, dialog, local_tag });
         }
     }
 

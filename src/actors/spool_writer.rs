@@ -144,10 +144,7 @@ impl SpoolWriter {
         let unsynced = std::mem::take(&mut self.unsynced);
         let synced = match unsynced.len() {
             0 => return,
-            1..=SYNC_SINGLY => {
-                let mut open = unsynced.iter().filter_map(|id| Some((id.clone(), self.open.get_mut(id)?)));
-                open.try_for_each(|(_, recording)| recording.sync())
-            }
+            1..=SYNC_SINGLY => unsynced.iter().try_for_each(|id| self.open.get_mut(id).map_or(Ok(()), Recording::sync)),
             _ => self.spool.sync_all(),
         };
         if let Err(error) = synced {

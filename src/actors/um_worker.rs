@@ -164,8 +164,6 @@ impl UmWorker {
     }
 
     fn respond(&self, transaction: ServerTransaction, response: Response) {
-        let tag = format!("{:016x}", self.equipment.environment.random_u64());
-        let response = response.with_to_tag(&tag);
         self.equipment.endpoint.do_send(Outgoing::Respond { transaction, response });
     }
 }

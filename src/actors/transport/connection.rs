@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::actors::sip_endpoint::{ConnectionClosed, Received, SipEndpoint};
 use crate::engine::environment::BoxStream;
-use crate::protocol::sip::framing::{Frame, Framer};
+use crate::protocol::sip::framing::{Frame, Framer, Limits};
 use crate::protocol::sip::{ConnectionId, Flow, Message, Transport};
 
 /// Messages that may wait for a peer that does not read; then the connection is broken off.
@@ -100,7 +100,7 @@ async fn read(
     writer: mpsc::Sender<Vec<u8>>,
     idle_timeout: Duration,
 ) {
-    let mut framer = Framer::default();
+    let mut framer = Framer::new(Limits::default());
     let mut buffer = vec![0; READ_BUFFER];
     loop {
         let length = match tokio::time::timeout(idle_timeout, stream.read(&mut buffer)).await {
@@ -116,7 +116,14 @@ async fn read(
                     Ok(message) => endpoint.do_send(Received { message, flow }),
                     Err(error) => return tracing::debug!(remote = %flow.remote, %error, "stream is no SIP: closed"),
                 },
-                Err(error) => return tracing::warn!(remote = %flow.remote, %error, "stream cannot be framed: closed"),
+                Err(error) => {
+                    tracing::warn!(remote = %flow.remote, %error, "stream cannot be framed: closed");
+                    if let Some(response) = error.response() {
+                        // the connection closes either way; the peer may be gone already
+                        let _ = writer.try_send(response.to_bytes());
+                    }
+                    return;
+                }
             }
         }
     }

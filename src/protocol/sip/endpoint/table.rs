@@ -27,6 +27,11 @@ pub(super) struct Alarm {
 pub(super) struct Deadlines(BTreeSet<(Instant, Id)>);
 
 impl Deadlines {
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn next(&self) -> Option<Instant> {
         self.0.first().map(|(at, _)| *at)
     }

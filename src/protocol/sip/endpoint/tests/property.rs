@@ -160,7 +160,10 @@ proptest! {
             outcomes: BTreeMap::new(),
             no_ack: BTreeSet::new(),
         };
-        acts.into_iter().for_each(|act| seen.play(act));
+        for act in acts {
+            seen.play(act);
+            prop_assert_eq!(seen.net.endpoint.deadlines.len(), seen.net.endpoint.transactions(), "each on the list once");
+        }
 
         // the transaction user answers what is left, everybody else is silent
         for (transaction, request) in seen.given.clone() {

@@ -52,6 +52,16 @@ fn ack_to_486_ends_the_retransmission_and_is_nobodys_business() {
 }
 
 #[test]
+fn with_the_cookie_the_ack_needs_no_request_uri_to_be_known() {
+    let mut net = Net::new();
+    let (transaction, invite) = net.invite(&request("INVITE", 1, "z9hG4bK1", ""));
+    net.respond(transaction, invite.response(Status::BUSY_HERE).with_to_tag("ours"));
+    net.receive(&request("ACK", 1, "z9hG4bK1", "ours").replace("sip:5000@192.0.2.1:5062 ", "sip:192.0.2.1 "));
+    net.advance(Duration::from_secs(5));
+    assert!(net.endpoint.is_idle());
+}
+
+#[test]
 fn on_tcp_a_refusal_is_sent_once_and_the_ack_ends_it_at_once() {
     let mut net = Net::new();
     let via = "SIP/2.0/TCP 192.0.2.9:5060;branch=z9hG4bK1";
@@ -418,4 +428,25 @@ fn two_endpoints_of_one_seed_say_the_same() {
         format!("{:?}", net.respond(transaction, invite.response(Status::BUSY_HERE)))
     };
     assert_eq!(play(), play());
+}
+
+#[test]
+fn twenty_thousand_calls_at_once_come_and_go() {
+    let mut net = Net::new();
+    let calls = (0..20_000u32).map(|n| {
+        let text = request("INVITE", 1, &format!("z9hG4bK{n}"), "").replace("call-1", &format!("call-{n}"));
+        let (transaction, invite) = net.invite(&text);
+        net.respond(transaction, ok_with_tag(&invite, "ours"));
+        net.now += Duration::from_micros(100);
+        text
+    });
+    let calls = calls.collect::<Vec<_>>();
+    assert_eq!(net.endpoint.transactions(), calls.len());
+    for text in &calls {
+        let ack =
+            text.replace("INVITE", "ACK").replace("To: <sip:5000@192.0.2.1>", "To: <sip:5000@192.0.2.1>;tag=ours");
+        net.receive(&ack);
+    }
+    assert!(net.advance(MINUTE).is_empty(), "every ACK was recognised");
+    assert!(net.endpoint.is_idle());
 }

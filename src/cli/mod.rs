@@ -4,6 +4,7 @@
 //! Exit status: 0 done, 1 refused or failed (the reason is on standard error), 2 wrong usage.
 
 mod check;
+mod organisation;
 mod serve;
 mod status;
 

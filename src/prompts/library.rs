@@ -2,9 +2,9 @@
 //! Knows: the catalogue's files and [`Disk`]. Must not: know calls, or whose greeting is played.
 
 use super::catalogue::{Catalogue, Segment};
-use super::sound::{tone, wav};
 use super::{GreetingId, Language, PhraseId, PromptId, Say};
 use crate::engine::Disk;
+use crate::media::{samples_in, tone, wav};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -219,13 +219,11 @@ fn is_other_sound(name: &str) -> bool {
 }
 
 fn silence(length: Duration) -> Arc<[i16]> {
-    let samples = usize::try_from(length.as_millis()).unwrap_or_default().min(60_000) * SAMPLES_PER_MS;
-    vec![0; samples].into()
+    vec![0; usize::try_from(samples_in(length)).unwrap_or_default()].into()
 }
 
 const CATALOGUE: &str = "catalogue.toml";
 const SHIPPED_CATALOGUE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/prompts/en-US/catalogue.toml"));
-const SAMPLES_PER_MS: usize = 8;
 /// Every sound file has some 60 ms of silence at each end of its own.
 const BETWEEN_SENTENCES: Duration = Duration::from_millis(250);
 

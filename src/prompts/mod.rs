@@ -11,7 +11,6 @@ mod id;
 mod language;
 mod library;
 mod say;
-mod sound;
 
 pub use catalogue::{Catalogue, Segment};
 pub use id::{PhraseId, PromptId};

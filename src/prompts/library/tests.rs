@@ -112,7 +112,7 @@ fn a_greeting_is_the_users_own_sound_and_silent_when_it_is_gone() {
     let own: Arc<[i16]> = vec![7; 80].into();
     let greeting = |id: &GreetingId| (id.as_str() == "alice").then(|| own.clone());
     let say = |name: &str| [Say::Greeting(GreetingId::new(name))];
-    assert_eq!(prompts.render(&Language::en_us(), &say("alice"), &greeting), [own.clone()]);
+    assert_eq!(prompts.render(&Language::en_us(), &say("alice"), &greeting), std::slice::from_ref(&own));
     assert!(prompts.render(&Language::en_us(), &say("bob"), &greeting).is_empty());
 }
 

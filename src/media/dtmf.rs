@@ -41,13 +41,14 @@ const HIGH_OVER_LOW: f32 = 5.0; // 7 dB
 /// Least share of the window's energy that both tones have: in one window, where a tone off its frequency loses a
 /// third of its own, and over a press, frequency accounted for.
 const SHARE: f32 = 0.65;
-const SHARE_OF_PRESS: f32 = 0.80;
+const SHARE_OF_PRESS: f32 = 0.88;
 
 /// Second harmonic over its fundamental, as power: a voice has it, a key's tone does not.
 const HARMONIC: f32 = 0.05;
 
-/// Farthest from its nominal frequency a tone may be: between 1.5 % + 2 Hz (accept) and 3.5 % (refuse).
-const OFF: f32 = 0.025;
+/// Farthest from its nominal frequency a tone may be: 1.5 % + 2 Hz are to be accepted, and 2 Hz are for the measurement.
+const OFF: f32 = 0.015;
+const OFF_HERTZ: f32 = 4.0;
 
 /// How much the frequency may change from one window to the next, Hz.
 const DRIFT: f32 = 12.0;
@@ -168,13 +169,13 @@ impl Detector {
         let (window, energy) = bank.weigh(&self.samples);
         let loud_enough = energy > energy_of(SOFTEST_HELD);
         let spectrum = if loud_enough { goertzel(&window, &bank.tones) } else { [Bin::default(); 8] };
-        let hit = if loud_enough { self.hit(&window, &spectrum, energy) } else { None };
+        let hit = if loud_enough { self.hit(&spectrum, energy) } else { None };
         self.previous = spectrum;
 
         let [_, second, third] = self.hits;
         self.hits = [second, third, hit];
         self.hold(&spectrum);
-        let pair = self.pressed()?;
+        let pair = self.pressed(&window)?;
         if self.press.is_some_and(|press| press.pair == pair) {
             return None;
         }
@@ -201,7 +202,7 @@ impl Detector {
     }
 
     /// Are these two tones, and next to nothing else?
-    fn hit(&self, window: &[f32; WINDOW], spectrum: &Spectrum, energy: f32) -> Option<Hit> {
+    fn hit(&self, spectrum: &Spectrum, energy: f32) -> Option<Hit> {
         let (low_bins, high_bins) = spectrum.split_at(4);
         let (row, low) = strongest(low_bins)?;
         let (column, high) = strongest(high_bins)?;
@@ -213,13 +214,6 @@ impl Detector {
             return None;
         }
         let (low_hertz, high_hertz) = (*LOW.get(row)?, *HIGH.get(column)?);
-        let [of_low, of_high] = goertzel(window, &[Filter::at(2.0 * low_hertz), Filter::at(2.0 * high_hertz)]);
-        // Twice a low frequency can lie beside a high one, whose own energy then is seen there too.
-        let seen_beside = high.energy() * response(2.0 * low_hertz - high_hertz).powi(2);
-        if of_low.energy() > low.energy() * HARMONIC + 2.0 * seen_beside || of_high.energy() > high.energy() * HARMONIC
-        {
-            return None;
-        }
         let tone = |bin: Bin, before: Option<&Bin>, hertz: f32| {
             Some(Tone { energy: bin.energy(), offset: bin.offset_since(before?, hertz) })
         };
@@ -232,7 +226,7 @@ impl Detector {
     }
 
     /// The key of the last hits, if they are one steady pair of tones at the right frequencies.
-    fn pressed(&self) -> Option<Pair> {
+    fn pressed(&self, window: &[f32; WINDOW]) -> Option<Pair> {
         let [Some(first), Some(second), Some(third)] = self.hits else { return None };
         let pair = third.pair;
         if first.pair != pair || second.pair != pair {
@@ -241,15 +235,45 @@ impl Detector {
         // The first hit's phase has nothing before it to be compared with.
         let steady = |second: Tone, third: Tone, hertz: f32| {
             let offset = (second.offset + third.offset) / 2.0;
-            let steady = (second.offset - third.offset).abs() < DRIFT && offset.abs() < hertz * OFF;
+            let steady = (second.offset - third.offset).abs() < DRIFT && offset.abs() < hertz * OFF + OFF_HERTZ;
             steady.then_some(offset)
         };
-        let low_offset = steady(second.low, third.low, *LOW.get(pair.row)?)?;
-        let high_offset = steady(second.high, third.high, *HIGH.get(pair.column)?)?;
-        let of_low: f32 = [first, second, third].iter().map(|hit| hit.low.energy / hit.energy).sum();
-        let of_high: f32 = [first, second, third].iter().map(|hit| hit.high.energy / hit.energy).sum();
-        let share = of_low / response(low_offset).powi(2) + of_high / response(high_offset).powi(2);
-        (share > SHARE_OF_PRESS * HITS as f32).then_some(pair)
+        let (low_hertz, high_hertz) = (*LOW.get(pair.row)?, *HIGH.get(pair.column)?);
+        let low_offset = steady(second.low, third.low, low_hertz)?;
+        let high_offset = steady(second.high, third.high, high_hertz)?;
+        // Two of three windows are filled by every tone of 40 ms; the third may have caught its beginning or end.
+        let mut shares = [first, second, third].map(|hit| hit.share(low_offset, high_offset));
+        shares.sort_by(f32::total_cmp);
+        let [_, least, _] = shares;
+        if std::env::var("DBG").is_ok() && least > 0.75 {
+            eprintln!(
+                "{pair:?} {shares:.3?} off {low_offset:.1} {high_offset:.1} drift {:.1} {:.1} lev {:.1} twist {:.1}",
+                second.low.offset - third.low.offset,
+                second.high.offset - third.high.offset,
+                Dbm0::from_mean_square(third.energy / SQUARED_WEIGHTS).0,
+                10.0 * (third.low.energy / third.high.energy).log10()
+            );
+        }
+        let pure = !third.has_harmonics(window, low_hertz + low_offset, high_hertz + high_offset);
+        (least > SHARE_OF_PRESS && pure).then_some(pair)
+    }
+}
+
+impl Hit {
+    /// What part of the energy is that of two tones so far from their nominal frequencies, where less of them is measured.
+    fn share(&self, low_offset: f32, high_offset: f32) -> f32 {
+        let low = self.low.energy / response(low_offset).powi(2);
+        let high = self.high.energy / response(high_offset).powi(2);
+        (low + high) / self.energy
+    }
+
+    /// Is one of the tones, truly at these frequencies, the fundamental of a voice?
+    fn has_harmonics(&self, window: &[f32; WINDOW], low_hertz: f32, high_hertz: f32) -> bool {
+        let [of_low, of_high] = goertzel(window, &[Filter::at(2.0 * low_hertz), Filter::at(2.0 * high_hertz)]);
+        // Twice a low frequency can lie so close to the high one that it is seen there as well.
+        let seen_beside = self.high.energy.sqrt() * response(2.0 * low_hertz - high_hertz).abs();
+        of_low.energy().sqrt() > (self.low.energy * HARMONIC).sqrt() + seen_beside
+            || of_high.energy() > self.high.energy * HARMONIC
     }
 }
 

@@ -241,7 +241,8 @@ mod tests {
         let speech = recorded_speech();
         for start in (0..16000).step_by(1000) {
             let heard = count(&speech_frames(&speech[start..start + 16000]));
-            assert!(heard > 60, "{heard} of 100 frames from {start}");
+            // up to a third of each piece is pauses
+            assert!(heard > 50, "{heard} of 100 frames from {start}");
         }
     }
 
@@ -256,12 +257,12 @@ mod tests {
 
     #[test]
     fn speech_ends_a_hangover_after_its_last_sound() {
-        let mut line = Noise::new(1).samples(Dbm0(-60.0), 8000);
-        line.extend(babble(4, Dbm0(-18.0), 8000));
-        let end = line.len() - line.iter().rev().take_while(|sample| sample.abs() < 300).count();
-        line.extend(Noise::new(2).samples(Dbm0(-60.0), 8000));
-        let last = speech_frames(&line).iter().rposition(|&speech| speech).unwrap();
-        let after = last as i64 - (end / FRAME) as i64;
-        assert!((7..=11).contains(&after), "{after} frames after the last sound");
+        for noise in [-96.0, -66.0, -55.0] {
+            let speech = recorded_speech();
+            let line = [speech.clone(), Noise::new(2).samples(Dbm0(noise), 16000)].concat();
+            let last = speech_frames(&line).iter().rposition(|&speech| speech).unwrap();
+            let after = last as i64 - (speech.len() / FRAME) as i64;
+            assert!((6..=10).contains(&after), "{after} frames after the last sound");
+        }
     }
 }

@@ -85,7 +85,7 @@ fn frequencies_off_by_the_tolerance_are_accepted_and_beyond_refused() {
                 let tone = press(key, 320, Dbm0(-10.0), Dbm0(-10.0), factor);
                 assert_eq!(heard(&between(start, &tone, 400)), key.to_string(), "{key} times {factor} from {start}");
             }
-            for factor in [0.90, 0.94, 0.955, 0.965, 1.035, 1.045, 1.06] {
+            for factor in [0.94, 0.955, 0.965, 1.035, 1.045, 1.06] {
                 let tone = press(key, 1600, Dbm0(-10.0), Dbm0(-10.0), factor);
                 assert_eq!(heard(&between(start, &tone, 400)), "", "{key} times {factor} from {start}");
             }

@@ -49,18 +49,19 @@ pub trait Disk: Send + Sync + 'static {
         self.sync_dir(folder)
     }
 
-    /// Creates a folder and those that lead to it, durably: each new name is synced in the folder that holds it.
+    /// Creates a folder and those that lead to it, durably. All that lead to it are synced, not only those that were
+    /// missing: an earlier process may have died after it created them.
     fn create_dir_durable(&self, path: &Path) -> io::Result<()> {
-        let mut parents = Vec::new();
+        self.create_dir_all(path)?;
         for parent in path.ancestors().skip(1) {
             let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-            parents.push(parent);
-            if self.exists(parent) {
-                break;
+            match self.sync_dir(parent) {
+                // A folder we may only pass through is not one of ours.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => break,
+                synced => synced?,
             }
         }
-        self.create_dir_all(path)?;
-        parents.into_iter().try_for_each(|parent| self.sync_dir(parent))
+        Ok(())
     }
 }
 

@@ -88,6 +88,8 @@ impl Spool {
         };
         let id = record.details.id.clone();
         if let Some(finished) = record.finished {
+            // The process may have died between the rename of its metadata and the sync that makes it last.
+            self.disk.sync_dir(&folder).during("sync", &folder)?;
             self.promote(record, finished)?;
             recovered.finished.push(id);
         } else if samples >= minimum {

@@ -15,8 +15,10 @@ pub struct Maildir {
 }
 
 impl Maildir {
-    pub fn new(disk: Arc<dyn Disk>, root: PathBuf) -> Self {
-        Self { disk, root }
+    /// Creates `root` when it is missing. Blocks.
+    pub fn open(disk: Arc<dyn Disk>, root: PathBuf) -> io::Result<Self> {
+        disk.create_dir_durable(&root)?;
+        Ok(Self { disk, root })
     }
 
     /// Delivers durably. A letter that is in the mailbox already, read or moved to another folder of it or not, is
@@ -34,8 +36,10 @@ impl Maildir {
     fn write(&self, mailbox: &Path, letter: &Letter) -> io::Result<()> {
         let disk = &*self.disk;
         for folder in ["tmp", "new", "cur"] {
-            disk.create_dir_durable(&mailbox.join(folder))?;
+            disk.create_dir_all(&mailbox.join(folder))?;
         }
+        // Always, for whoever created them may have died before.
+        disk.sync_dir(mailbox)?;
         disk.sync_dir(&self.root)?;
         let unique = unique_name(letter);
         let new = mailbox.join("new");
@@ -136,7 +140,7 @@ mod tests {
     #[test]
     fn letter_lies_in_new_with_a_name_that_tells_its_size() {
         let disk = MemoryDisk::default();
-        let store = Maildir::new(Arc::new(disk.clone()), "mail".into());
+        let store = Maildir::open(Arc::new(disk.clone()), "mail".into()).unwrap();
         store.deliver_now(&letter("alice", "m1@um.example.test")).unwrap();
         assert_eq!(list(&disk, "mail/alice/new"), ["1700000000.m1.um.example.test,S=19"]);
         assert_eq!(list(&disk, "mail/alice/tmp"), [""; 0]);
@@ -157,7 +161,7 @@ text
             let disk = MemoryDisk::default();
             let path = Path::new("mail/alice").join(place.replace('U', "1700000000.m1.um"));
             disk.append(&path).unwrap().append(b"there").unwrap();
-            let store = Maildir::new(Arc::new(disk.clone()), "mail".into());
+            let store = Maildir::open(Arc::new(disk.clone()), "mail".into()).unwrap();
             store.deliver_now(&letter("alice", "m1@um")).unwrap();
             let count =
                 ["new", "cur", ".Trash/cur", ".Saved/new"].map(|f| list(&disk, &format!("mail/alice/{f}")).len());
@@ -168,7 +172,7 @@ text
     #[test]
     fn letter_whose_name_only_begins_alike_is_another_letter() {
         let disk = MemoryDisk::default();
-        let store = Maildir::new(Arc::new(disk.clone()), "mail".into());
+        let store = Maildir::open(Arc::new(disk.clone()), "mail".into()).unwrap();
         for id in ["m1@um", "m1@um2", "m1@u"] {
             store.deliver_now(&letter("alice", id)).unwrap();
         }
@@ -179,14 +183,14 @@ text
     fn half_a_letter_left_in_tmp_is_written_anew() {
         let disk = MemoryDisk::default();
         disk.append(Path::new("mail/alice/tmp/1700000000.m1.um")).unwrap().append(b"Subj").unwrap();
-        Maildir::new(Arc::new(disk.clone()), "mail".into()).deliver_now(&letter("alice", "m1@um")).unwrap();
+        Maildir::open(Arc::new(disk.clone()), "mail".into()).unwrap().deliver_now(&letter("alice", "m1@um")).unwrap();
         assert_eq!(list(&disk, "mail/alice/tmp"), [""; 0]);
         assert_eq!(list(&disk, "mail/alice/new").len(), 1);
     }
 
     #[test]
     fn alias_cannot_leave_the_root() {
-        let store = Maildir::new(Arc::new(MemoryDisk::default()), "mail".into());
+        let store = Maildir::open(Arc::new(MemoryDisk::default()), "mail".into()).unwrap();
         for alias in ["", "..", ".", ".hidden", "a/b", "/etc", "a\0b"] {
             assert_eq!(store.deliver_now(&letter(alias, "m1@um")).unwrap_err().kind, Failure::Permanent, "{alias:?}");
         }
@@ -196,7 +200,7 @@ text
     fn full_disk_is_temporary_and_gives_its_room_back() {
         let disk = MemoryDisk::default();
         disk.set_room(Some(3));
-        let store = Maildir::new(Arc::new(disk.clone()), "mail".into());
+        let store = Maildir::open(Arc::new(disk.clone()), "mail".into()).unwrap();
         let error = store.deliver_now(&letter("alice", "m1@um")).unwrap_err();
         assert_eq!(error.kind, Failure::Temporary);
         assert!(error.text.contains("mail/alice"), "{error:?}");
@@ -207,7 +211,7 @@ text
     fn only_the_owner_may_read() {
         use std::os::unix::fs::PermissionsExt;
         let root = std::env::temp_dir().join(format!("ringpost-maildir-{}", std::process::id()));
-        let store = Maildir::new(Arc::new(RealDisk), root.clone());
+        let store = Maildir::open(Arc::new(RealDisk), root.clone()).unwrap();
         store.deliver_now(&letter("alice", "m1@um")).unwrap();
         let mode = |path: &str| std::fs::metadata(root.join(path)).unwrap().permissions().mode() & 0o777;
         for (path, expected) in [

@@ -33,6 +33,8 @@ pub struct Call {
     address: IpAddr,
     pub sockets: Option<MediaSockets>,
     rtp_port: u16,
+    /// Where the call's SIP comes from.
+    pub peer: IpAddr,
     withheld: bool,
 }
 
@@ -70,6 +72,7 @@ impl Call {
             details,
             mailbox,
             address,
+            peer: flow.remote.ip(),
             rtp_port: sockets.rtp.local().port(),
             sockets: Some(sockets),
             withheld: calling.is_none_or(|calling| calling.withheld),

@@ -232,6 +232,7 @@ impl Dialog {
             first_timestamp: environment.random_u64() as u32,
             cname: format!("{:016x}@{}", environment.random_u64(), equipment.settings.node),
             media_timeout: equipment.settings.media_timeout,
+            signalling_peer: Some(self.call.peer),
         };
         let stream = RtpStream {
             core: Stream::new(config, environment.now()),

@@ -142,7 +142,7 @@ fn host_name() -> String {
 
 fn store(config: &NodeConfig, data: &Path) -> Result<Arc<dyn MailboxStore>, Box<dyn Error>> {
     Ok(match &config.mail.store {
-        MailStore::Maildir => Arc::new(Maildir::new(Arc::new(RealDisk), data.join("mail"))),
+        MailStore::Maildir => Arc::new(Maildir::open(Arc::new(RealDisk), data.join("mail"))?),
         MailStore::Smtp(smtp) => Arc::new(SmtpStore::new(smtp_settings(smtp, config)?)?),
     })
 }

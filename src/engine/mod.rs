@@ -2,7 +2,9 @@
 //! Knows: sockets, files, entropy, the wall clock, in two kinds: [`real`] and [`virtual_`].
 //! Must not: decide anything; what is done with a byte belongs to the rooms within.
 
+pub mod config;
 pub mod disk;
+pub mod provider;
 #[allow(clippy::module_inception)]
 mod engine;
 pub mod environment;

@@ -39,3 +39,5 @@ pub use names::{
 pub use provider::{DirectoryProvider, ProviderError};
 pub use resolve::{CallFacts, Caller, Destination, DivertedFrom, ReasonForCall, Refused, Resolved, resolve};
 pub use source::{Fault, SourceFile};
+
+pub(crate) use fields::{Choice, choose, unknown_key};

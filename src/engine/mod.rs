@@ -2,8 +2,10 @@
 //! Knows: sockets, files, entropy, the wall clock, in two kinds: [`real`] and [`virtual_`].
 //! Must not: decide anything; what is done with a byte belongs to the rooms within.
 
+pub mod config;
 pub mod disk;
 pub mod environment;
+pub mod provider;
 pub mod real;
 pub mod virtual_;
 

@@ -56,7 +56,11 @@ const WORLD: &[&str] = &[
 const RULES: &[Rule] = &[
     Rule { room: "protocol", may_use: &["protocol", "media"], must_not_name: OUTSIDE },
     Rule { room: "media", may_use: &["media", "protocol"], must_not_name: OUTSIDE },
-    Rule { room: "directory", may_use: &["directory", "protocol::sip::uri", "protocol::sip::Uri"], must_not_name: OUTSIDE },
+    Rule {
+        room: "directory",
+        may_use: &["directory", "protocol::sip::uri", "protocol::sip::Uri"],
+        must_not_name: OUTSIDE,
+    },
     Rule { room: "apps", may_use: &["apps", "directory", "prompts"], must_not_name: OUTSIDE },
     Rule {
         room: "prompts",

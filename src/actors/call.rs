@@ -64,9 +64,10 @@ impl Call {
             }
         };
         let bind = if flow.local.ip().is_unspecified() { flow.local.ip() } else { address };
-        let sockets = equipment.ports.bind(&*equipment.environment, bind).map_err(|error| {
-            Refusal::new(Status::SERVICE_UNAVAILABLE, &format!("no RTP port: {error}"))
-        })?;
+        let sockets = equipment
+            .ports
+            .bind(&*equipment.environment, bind)
+            .map_err(|error| Refusal::new(Status::SERVICE_UNAVAILABLE, &format!("no RTP port: {error}")))?;
         let details = details(request, &resolved, &mailbox, reason, calling.as_ref(), equipment);
         Ok(Call {
             details,
@@ -141,7 +142,11 @@ impl Call {
 
 impl Greetings {
     /// Reads what the user has recorded; a recording that cannot be played is as good as none, and logged.
-    pub async fn read(environment: Arc<dyn Environment>, store: crate::mailbox::greetings::Greetings, alias: String) -> Greetings {
+    pub async fn read(
+        environment: Arc<dyn Environment>,
+        store: crate::mailbox::greetings::Greetings,
+        alias: String,
+    ) -> Greetings {
         let read = blocking(&*environment, move || {
             let sound = |which| match store.read(&alias, which) {
                 Ok(samples) => samples.map(Arc::from),

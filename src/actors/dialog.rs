@@ -62,7 +62,13 @@ pub struct Heard(pub StreamEvent);
 pub struct HangUp;
 
 impl Dialog {
-    pub fn start(key: DialogKey, call: Call, incoming: Incoming, equipment: Equipment, worker: Addr<UmWorker>) -> Addr<Dialog> {
+    pub fn start(
+        key: DialogKey,
+        call: Call,
+        incoming: Incoming,
+        equipment: Equipment,
+        worker: Addr<UmWorker>,
+    ) -> Addr<Dialog> {
         let span = tracing::info_span!(
             "call",
             call_id = call.details.call_id,

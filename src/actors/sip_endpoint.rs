@@ -42,8 +42,14 @@ pub struct SipEndpoint {
 /// Who gets the events of a dialog.
 enum Owner {
     /// The call is still being placed; what comes meanwhile waits.
-    Pending { invite: ServerTransaction, waiting: Vec<DialogEvent> },
-    Running { invite: ServerTransaction, dialog: Addr<Dialog> },
+    Pending {
+        invite: ServerTransaction,
+        waiting: Vec<DialogEvent>,
+    },
+    Running {
+        invite: ServerTransaction,
+        dialog: Addr<Dialog>,
+    },
 }
 
 /// A request outside any dialog, for the user of the endpoint to answer.
@@ -85,12 +91,30 @@ pub struct ConnectionClosed {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub enum Outgoing {
-    Respond { transaction: ServerTransaction, response: Response },
-    Request { client: ClientTransaction, dialog: DialogKey, request: Request, flow: Flow },
-    Ack { request: Request, flow: Flow },
-    Bind { dialog: DialogKey, call_id: String, local_tag: String, remote_tag: String },
+    Respond {
+        transaction: ServerTransaction,
+        response: Response,
+    },
+    Request {
+        client: ClientTransaction,
+        dialog: DialogKey,
+        request: Request,
+        flow: Flow,
+    },
+    Ack {
+        request: Request,
+        flow: Flow,
+    },
+    Bind {
+        dialog: DialogKey,
+        call_id: String,
+        local_tag: String,
+        remote_tag: String,
+    },
     /// The call is over; nothing of it is kept but transactions that still run.
-    Forget { dialog: DialogKey },
+    Forget {
+        dialog: DialogKey,
+    },
 }
 
 /// The actor that owns a dialog from now on.
@@ -221,7 +245,8 @@ impl SipEndpoint {
             return;
         }
         let peer = (flow.transport, flow.remote);
-        let existing = flow.connection.filter(|id| self.connections.contains_key(id)).or(self.by_peer.get(&peer).copied());
+        let existing =
+            flow.connection.filter(|id| self.connections.contains_key(id)).or(self.by_peer.get(&peer).copied());
         match existing.and_then(|id| self.connections.get(&id)) {
             Some(connection) => connection.do_send(Write(bytes)),
             None => self.dial(peer, flow, bytes, ctx),

@@ -62,6 +62,12 @@ pub enum ParseError {
     TooManyHeaders,
 }
 
+/// True for a datagram that only keeps a NAT binding alive: nothing, line breaks, zero octets. It is no message and
+/// not worth a word in a log.
+pub fn is_keep_alive(datagram: &[u8]) -> bool {
+    datagram.iter().all(|byte| matches!(byte, 0 | b'\r' | b'\n' | b' '))
+}
+
 impl ParseError {
     /// The status that refuses a request so broken ([`super::screen::refusal`] makes the response).
     pub fn status(&self) -> Status {
@@ -227,12 +233,15 @@ fn is_token(text: &str) -> bool {
 /// Where the header ends and where the body starts: at an empty line, CRLF or bare LF. Looks at line ends from
 /// `from` on, so that whoever reads a stream need not begin again with each segment.
 pub(super) fn header_end(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-    let line_ends = bytes.iter().enumerate().skip(from).filter(|(_, byte)| **byte == b'\n');
-    line_ends.map(|(at, _)| at + 1).find_map(|line| match bytes.get(line..)? {
-        [b'\n', ..] => Some((line, line + 1)),
-        [b'\r', b'\n', ..] => Some((line, line + 2)),
-        _ => None,
-    })
+    let mut line = from;
+    loop {
+        line += bytes.get(line..)?.iter().position(|byte| *byte == b'\n')? + 1;
+        match bytes.get(line..)? {
+            [b'\n', ..] => return Some((line, line + 1)),
+            [b'\r', b'\n', ..] => return Some((line, line + 2)),
+            _ => {}
+        }
+    }
 }
 
 /// UTF-8, and Latin-1 for each octet that is none.
@@ -254,7 +263,7 @@ fn parse_headers(text: &str) -> Result<Headers, ParseError> {
         // a line without a colon, or with a blank inside its name, is no header field: passed over, not fatal
         let Some((name, value)) = field.split_once(':') else { continue };
         let name = name.trim_matches([' ', '\t']);
-        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        if name.is_empty() || name.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
             continue;
         }
         if headers.len() == MAX_HEADERS {
@@ -269,9 +278,17 @@ fn parse_headers(text: &str) -> Result<Headers, ParseError> {
 pub(super) fn fields(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
-        let bytes = rest.as_bytes();
-        let mut ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
-        let end = ends.find(|next| !matches!(bytes.get(*next), Some(b' ' | b'\t'))).unwrap_or(bytes.len());
+        let mut end = 0;
+        loop {
+            let Some(line) = rest.get(end..).and_then(|tail| tail.find('\n')) else {
+                end = rest.len();
+                break;
+            };
+            end += line + 1;
+            if !rest.get(end..).is_some_and(|next| next.starts_with([' ', '\t'])) {
+                break;
+            }
+        }
         let field;
         (field, rest) = rest.split_at_checked(end).filter(|(field, _)| !field.is_empty())?;
         Some(field)

@@ -101,13 +101,13 @@ fn check_form(request: &Request) -> Result<(), Response> {
         return bad("Contact is missing or no address");
     }
     if let Some(hops) = headers.get(&HeaderName::MaxForwards)
-        && !number(hops).is_some_and(|hops| hops <= 255)
+        && number(hops).is_none_or(|hops| hops > 255)
     {
         return bad("Max-Forwards is no number from 0 to 255");
     }
     // 18.3: a body shorter than announced was cut on its way
     let mut lengths = headers.fields(&HeaderName::ContentLength);
-    if lengths.any(|length| !number(length).is_some_and(|length| length as usize <= request.body.len())) {
+    if lengths.any(|length| number(length).is_none_or(|length| length as usize > request.body.len())) {
         return bad("Content-Length is no number, or more than has come");
     }
     if request.uri.as_str().contains(char::is_whitespace) {

@@ -1,5 +1,6 @@
 //! SIP status codes (RFC 3261 21 and extensions).
-//! Knows: numbers and their default reason phrases (rsip's table). Must not: decide who answers what.
+//! Knows: numbers and the reason phrases their RFCs give (rsip would write `ServerTimeOut`). Must not: decide who
+//! answers what.
 
 use std::fmt;
 

@@ -43,7 +43,6 @@ impl Status {
     pub const SERVER_TIMEOUT: Status = Status(504);
     pub const VERSION_NOT_SUPPORTED: Status = Status(505);
     pub const MESSAGE_TOO_LARGE: Status = Status(513);
-    pub const DECLINE: Status = Status(603);
 
     /// `None` outside 100 to 699.
     pub fn new(code: u16) -> Option<Status> {

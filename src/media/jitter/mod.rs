@@ -15,12 +15,10 @@ mod ring;
 
 use std::time::{Duration, Instant};
 
+use super::FRAME;
 use crate::protocol::rtp::Packet;
 use concealment::{ComfortNoise, Concealment};
 use ring::{AUDIBLE, MISSING, QUIET, Ring};
-
-/// Samples in a frame: 20 ms at 8 kHz.
-pub const FRAME: usize = 160;
 
 /// How long a frame is held back, in samples at 8 kHz.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,10 +166,9 @@ impl Jitter {
         (now >= due + patience).then(|| self.take(out))
     }
 
-    /// The next frame at once, if anything of it has arrived and it begins before `until`: to finish a recording.
-    pub fn drain(&mut self, until: i64, out: &mut [i16; FRAME]) -> Option<i64> {
-        let begins = self.ring.start();
-        (begins < until && begins < self.end).then(|| self.take(out))
+    /// The next frame at once, if anything of it has arrived: to finish a recording. What comes later finds its place as before.
+    pub fn drain(&mut self, out: &mut [i16; FRAME]) -> Option<i64> {
+        (self.ring.start() < self.end).then(|| self.take(out))
     }
 
     /// The position of what is being said now, and arrives at once if the network is fast.
@@ -209,7 +206,7 @@ impl Jitter {
     /// Where a packet belongs, and, if it is the newest, how many packets are missing before it. `None` for one that fits nowhere.
     fn place(&mut self, now: i64, packet: &Packet) -> Option<(i64, Option<u16>)> {
         let Some(anchor) = self.anchor.filter(|a| a.ssrc == packet.ssrc) else {
-            return Some((self.anchor_anew(now, packet), None));
+            return Some((self.anchor_anew(now, packet, 0), None));
         };
         let position = position(anchor, packet.timestamp);
         let travelled = now - position;
@@ -228,18 +225,25 @@ impl Jitter {
 
     /// A packet whose timestamp does not fit is dropped, unless it goes on where another such one was.
     fn reconsider(&mut self, now: i64, packet: &Packet) -> Option<(i64, Option<u16>)> {
-        let continues = self.suspect.is_some_and(|(sequence, timestamp)| {
-            (1..=3).contains(&packet.sequence.wrapping_sub(sequence))
-                && packet.timestamp.wrapping_sub(timestamp) <= 1600
+        let before = self.suspect.replace((packet.sequence, packet.timestamp));
+        let moved = before.map(|(sequence, timestamp)| {
+            (packet.sequence.wrapping_sub(sequence), packet.timestamp.wrapping_sub(timestamp))
         });
-        self.suspect = Some((packet.sequence, packet.timestamp));
-        continues.then(|| (self.anchor_anew(now, packet), None))
+        match moved {
+            Some((1..=3, samples @ 0..=1600)) => Some((self.anchor_anew(now, packet, i64::from(samples)), None)),
+            _ => None,
+        }
     }
 
-    /// The time line goes on, the timestamps begin anew: this packet belongs where its arrival puts it, or to the end if that is near.
-    fn anchor_anew(&mut self, now: i64, packet: &Packet) -> i64 {
+    /// The time line goes on, the timestamps begin anew: this packet belongs where its arrival puts it. If that is near to so many samples
+    /// after the end, it belongs right there.
+    fn anchor_anew(&mut self, now: i64, packet: &Packet, after_end: i64) -> i64 {
         let arrived = now - self.lag();
-        let position = if self.anchor.is_some() && (arrived - self.end).abs() <= 800 { self.end } else { arrived };
+        let continued = self.end + after_end;
+        let position = if self.anchor.is_some() && (arrived - continued).abs() <= 800 { continued } else { arrived };
+        if self.anchor.is_none() {
+            self.ring.pause(self.ring.start(), position);
+        }
         self.anchor =
             Some(Anchor { ssrc: packet.ssrc, sequence: packet.sequence, timestamp: packet.timestamp, position });
         self.suspect = None;
@@ -268,7 +272,7 @@ impl Jitter {
         self.late += 1;
         self.late_in_a_row += 1;
         if self.late_in_a_row >= LATE_IN_A_ROW {
-            self.anchor_anew(now, packet);
+            self.anchor_anew(now, packet, 0);
         }
     }
 
@@ -314,13 +318,13 @@ impl Jitter {
         }
         let mut rest = out.as_mut_slice();
         while let Some(first) = rest.first().copied() {
+            let remaining = rest.len();
             let alike = |sample: &&i16| if first < AUDIBLE { **sample == first } else { **sample >= AUDIBLE };
             let (run, next) = rest.split_at_mut(rest.iter().take_while(alike).count());
             match first {
                 MISSING => {
-                    if position < self.end {
-                        self.made_up += run.len() as u64;
-                    }
+                    let at = position + (FRAME - remaining) as i64;
+                    self.made_up += (self.end - at).clamp(0, run.len() as i64) as u64;
                     self.concealment.lost(run);
                 }
                 QUIET => {

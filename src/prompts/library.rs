@@ -88,8 +88,7 @@ impl Prompts {
         what: &[Say],
         greeting: &dyn Fn(&GreetingId) -> Option<Arc<[i16]>>,
     ) -> Vec<Arc<[i16]>> {
-        let Some(voice) = self.nearest(language).or(Some(&Language::en_us())).and_then(|l| self.languages.get(l))
-        else {
+        let Some(voice) = self.languages.get(&self.choose(language, &Language::en_us())) else {
             return Vec::new();
         };
         let mut sounds = Vec::new();

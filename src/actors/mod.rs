@@ -1,1 +1,18 @@
-//! (being written)
+//! The thin shell: actix actors that move bytes, timers and messages in and out of the pure machines.
+//! Knows: every room, and the outside through [`crate::engine::Environment`] only. Must not: decide anything a
+//! machine could decide, or block an Arbiter.
+//!
+//! A call walks [`transport`] -> [`sip_endpoint`] -> [`um_worker`] -> [`dialog`] <-> [`rtp_stream`] ->
+//! [`spool_writer`] -> [`delivery`].
+
+mod alarm;
+pub mod call;
+pub mod delivery;
+pub mod dialog;
+pub mod media_clock;
+pub mod rtp_ports;
+pub mod rtp_stream;
+pub mod sip_endpoint;
+pub mod spool_writer;
+pub mod transport;
+pub mod um_worker;

@@ -1,1 +1,14 @@
-//! (being written)
+//! What a caller meets: the voice applications, one pure machine each, `(now, Event)` in and `Command`s out.
+//! Knows: the caller's keys, what is said ([`crate::prompts`]), the directory's settings. Must not: know SIP, RTP, files or
+//! the time of day; whoever runs a machine hands it the present instant and carries out its commands in order.
+//!
+//! [`conversation`] is the language all of them speak with the call; [`CallAnswering`] takes a message for a user who did
+//! not answer.
+
+pub mod call_answering;
+pub mod conversation;
+mod keys;
+
+pub use call_answering::{CallAnswering, CallAnsweringSetup, CalledName};
+pub use keys::{KeyPad, KeySource};
+pub use conversation::{Command, Event, Importance, Outcome, PlayId, RecordingEnd, Sensitivity};

@@ -2,9 +2,15 @@
 //! Knows: sockets, files, entropy, the wall clock, in two kinds: [`real`] and [`virtual_`].
 //! Must not: decide anything; what is done with a byte belongs to the rooms within.
 
+pub mod config;
 pub mod disk;
+pub mod provider;
+#[allow(clippy::module_inception)]
+mod engine;
 pub mod environment;
 pub mod real;
 pub mod virtual_;
 
 pub use disk::{Disk, DiskFile};
+pub use engine::{Engine, Parts, Placement, StartError};
+pub use environment::Environment;

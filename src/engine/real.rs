@@ -1,1 +1,182 @@
-//! (being written)
+//! The machine's own network, disk, entropy and clock.
+//! Knows: the operating system. Must not: know what is sent, or why.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::disk::{Disk, RealDisk};
+use super::environment::{BoxFuture, BoxStream, DatagramSocket, Environment, MediaSocket, StreamListener};
+
+/// Room for a burst of SIP requests while the Arbiter is busy with one of them.
+const SIP_BUFFER: usize = 4 << 20;
+/// Room for a second of packets, should a tick come late.
+const MEDIA_BUFFER: usize = 64 << 10;
+/// As many connections as may wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealEnvironment;
+
+impl Environment for RealEnvironment {
+    fn wall(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now()
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        // the call fails only where the kernel has no entropy source at all; nothing safe can be done then
+        getrandom::fill(bytes).unwrap_or_else(|error| panic!("the operating system gives no random numbers: {error}"));
+    }
+
+    fn disk(&self) -> Arc<dyn Disk> {
+        Arc::new(RealDisk)
+    }
+
+    fn bind_datagram(&self, address: SocketAddr) -> io::Result<Arc<dyn DatagramSocket>> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        socket.set_nonblocking(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        // a kernel that caps the size gives what it allows
+        socket.set_recv_buffer_size(SIP_BUFFER)?;
+        socket.set_send_buffer_size(SIP_BUFFER)?;
+        socket.bind(&address.into())?;
+        let socket = tokio::net::UdpSocket::from_std(socket.into())?;
+        let local = socket.local_addr()?;
+        Ok(Arc::new(RealDatagramSocket { socket, local }))
+    }
+
+    fn bind_media(&self, address: SocketAddr) -> io::Result<Box<dyn MediaSocket>> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        socket.set_nonblocking(true)?;
+        socket.set_recv_buffer_size(MEDIA_BUFFER)?;
+        socket.bind(&address.into())?;
+        let socket: UdpSocket = socket.into();
+        let local = socket.local_addr()?;
+        Ok(Box::new(RealMediaSocket { socket, local, buffer: Box::new([0; MAX_MEDIA_DATAGRAM]) }))
+    }
+
+    fn listen(&self, address: SocketAddr) -> io::Result<Box<dyn StreamListener>> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        // a restarted node must not wait for connections of its predecessor to be forgotten
+        socket.set_reuse_address(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG as i32)?;
+        let listener = tokio::net::TcpListener::from_std(socket.into())?;
+        let local = listener.local_addr()?;
+        Ok(Box::new(RealStreamListener { listener, local }))
+    }
+
+    fn connect(&self, remote: SocketAddr) -> BoxFuture<io::Result<(BoxStream, SocketAddr)>> {
+        Box::pin(async move {
+            let stream = tokio::net::TcpStream::connect(remote).await?;
+            stream.set_nodelay(true)?;
+            let local = stream.local_addr()?;
+            Ok((Box::new(stream) as BoxStream, local))
+        })
+    }
+
+    fn address_towards(&self, remote: IpAddr) -> io::Result<IpAddr> {
+        let any: IpAddr = match remote {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        // connecting a datagram socket sends nothing: it only asks the routing table
+        let socket = UdpSocket::bind((any, 0))?;
+        socket.connect((remote, 9))?;
+        Ok(socket.local_addr()?.ip())
+    }
+
+    fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) {
+        tokio::task::spawn_blocking(work);
+    }
+}
+
+struct RealDatagramSocket {
+    socket: tokio::net::UdpSocket,
+    local: SocketAddr,
+}
+
+impl DatagramSocket for RealDatagramSocket {
+    fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_recv_ready(cx)
+    }
+
+    fn try_receive(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.socket.try_recv_from(buffer)
+    }
+
+    fn send(&self, bytes: &[u8], to: SocketAddr) -> io::Result<()> {
+        match self.socket.try_send_to(bytes, to) {
+            Ok(_) => Ok(()),
+            // an earlier datagram's ICMP error is reported on this one: it was not sent, so send it again
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => self.socket.try_send_to(bytes, to).map(drop),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// RTP of a telephone call is below 500 octets; anything near the size of an Ethernet frame is read whole.
+const MAX_MEDIA_DATAGRAM: usize = 1600;
+/// More packets than that in one tick are a flood; the rest waits for the next tick or is dropped by the kernel.
+const MAX_PACKETS_A_TICK: usize = 16;
+
+struct RealMediaSocket {
+    socket: UdpSocket,
+    local: SocketAddr,
+    buffer: Box<[u8; MAX_MEDIA_DATAGRAM]>,
+}
+
+impl MediaSocket for RealMediaSocket {
+    fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    fn receive(&mut self, take: &mut dyn FnMut(SocketAddr, &[u8])) {
+        for _ in 0..MAX_PACKETS_A_TICK {
+            match self.socket.recv_from(&mut self.buffer[..]) {
+                Ok((length, from)) => take(from, self.buffer.get(..length).unwrap_or_default()),
+                // a refused datagram of ours (peer gone) is reported here: not an error of receiving
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => continue,
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn send(&mut self, bytes: &[u8], to: SocketAddr) {
+        if let Err(error) = self.socket.send_to(bytes, to) {
+            tracing::trace!(%to, %error, "media packet not sent");
+        }
+    }
+}
+
+struct RealStreamListener {
+    listener: tokio::net::TcpListener,
+    local: SocketAddr,
+}
+
+impl StreamListener for RealStreamListener {
+    fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(BoxStream, SocketAddr)>> {
+        self.listener.poll_accept(cx).map_ok(|(stream, remote)| {
+            // best effort: without it a response may wait for the peer's delayed ACK
+            let _ = stream.set_nodelay(true);
+            (Box::new(stream) as BoxStream, remote)
+        })
+    }
+}

@@ -1,1 +1,271 @@
-//! (being written)
+//! A world in memory: datagrams, streams, files and a clock that runs as the test says.
+//! Knows: who is bound to which address. Must not: know what is sent, or why.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::disk::{Disk, MemoryDisk};
+use super::environment::{BoxFuture, BoxStream, DatagramSocket, Environment, MediaSocket, StreamListener};
+
+/// What a stream holds on its way, in octets.
+const STREAM_BUFFER: usize = 256 << 10;
+
+/// A world of its own; clones see the same one. Addresses are whatever a test binds.
+#[derive(Clone)]
+pub struct VirtualEnvironment {
+    world: Arc<Mutex<World>>,
+    disk: MemoryDisk,
+    /// The address a node in this world names as its own.
+    home: IpAddr,
+    born: tokio::time::Instant,
+}
+
+struct World {
+    datagrams: HashMap<SocketAddr, Inbox>,
+    listeners: HashMap<SocketAddr, Arrivals>,
+    random: u64,
+    next_port: u16,
+}
+
+#[derive(Default)]
+struct Inbox {
+    queue: VecDeque<(SocketAddr, Vec<u8>)>,
+    reader: Option<Waker>,
+}
+
+#[derive(Default)]
+struct Arrivals {
+    queue: VecDeque<(BoxStream, SocketAddr)>,
+    acceptor: Option<Waker>,
+}
+
+impl VirtualEnvironment {
+    /// A world whose node lives at `home`; one seed gives one sequence of random numbers.
+    /// Must be made inside the runtime whose clock it follows.
+    pub fn new(home: IpAddr, seed: u64) -> VirtualEnvironment {
+        let world = World { datagrams: HashMap::new(), listeners: HashMap::new(), random: seed, next_port: 40_000 };
+        VirtualEnvironment {
+            world: Arc::new(Mutex::new(world)),
+            disk: MemoryDisk::default(),
+            home,
+            born: tokio::time::Instant::now(),
+        }
+    }
+
+    pub fn memory_disk(&self) -> &MemoryDisk {
+        &self.disk
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn bind(&self, address: SocketAddr) -> io::Result<VirtualSocket> {
+        let mut world = self.world();
+        let local = match address.port() {
+            0 => SocketAddr::new(address.ip(), world.free_port()),
+            _ => address,
+        };
+        if world.datagrams.contains_key(&local) {
+            return Err(ErrorKind::AddrInUse.into());
+        }
+        world.datagrams.insert(local, Inbox::default());
+        drop(world);
+        Ok(VirtualSocket { environment: self.clone(), local })
+    }
+
+    /// Who receives what is sent to `to`: the socket bound there, or one bound to every address of this node.
+    fn inbox_for<T>(map: &HashMap<SocketAddr, T>, to: SocketAddr) -> Option<SocketAddr> {
+        let unspecified: IpAddr = match to.ip() {
+            IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+        };
+        [to, SocketAddr::new(unspecified, to.port())].into_iter().find(|address| map.contains_key(address))
+    }
+}
+
+impl World {
+    fn free_port(&mut self) -> u16 {
+        self.next_port = self.next_port.wrapping_add(2).max(40_000);
+        self.next_port
+    }
+
+    /// SplitMix64: one seed, one sequence.
+    fn random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+impl Environment for VirtualEnvironment {
+    fn wall(&self) -> jiff::Timestamp {
+        // 2026-01-01T00:00:00Z plus the virtual time that has passed
+        let epoch = jiff::Timestamp::constant(1_767_225_600, 0);
+        let passed = jiff::SignedDuration::try_from(self.born.elapsed()).unwrap_or(jiff::SignedDuration::ZERO);
+        epoch.checked_add(passed).unwrap_or(epoch)
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        let mut world = self.world();
+        for chunk in bytes.chunks_mut(8) {
+            let random = world.random().to_le_bytes();
+            chunk.iter_mut().zip(random).for_each(|(byte, random)| *byte = random);
+        }
+    }
+
+    fn disk(&self) -> Arc<dyn Disk> {
+        Arc::new(self.disk.clone())
+    }
+
+    fn bind_datagram(&self, address: SocketAddr) -> io::Result<Arc<dyn DatagramSocket>> {
+        Ok(Arc::new(self.bind(address)?))
+    }
+
+    fn bind_media(&self, address: SocketAddr) -> io::Result<Box<dyn MediaSocket>> {
+        Ok(Box::new(self.bind(address)?))
+    }
+
+    fn listen(&self, address: SocketAddr) -> io::Result<Box<dyn StreamListener>> {
+        let mut world = self.world();
+        if world.listeners.contains_key(&address) {
+            return Err(ErrorKind::AddrInUse.into());
+        }
+        world.listeners.insert(address, Arrivals::default());
+        drop(world);
+        Ok(Box::new(VirtualListener { environment: self.clone(), local: address }))
+    }
+
+    fn connect(&self, remote: SocketAddr) -> BoxFuture<io::Result<(BoxStream, SocketAddr)>> {
+        let connected = (|| {
+            let mut world = self.world();
+            let address = Self::inbox_for(&world.listeners, remote).ok_or(ErrorKind::ConnectionRefused)?;
+            let local = SocketAddr::new(self.home, world.free_port());
+            let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
+            let arrivals = world.listeners.get_mut(&address).ok_or(ErrorKind::ConnectionRefused)?;
+            arrivals.queue.push_back((Box::new(theirs), local));
+            arrivals.acceptor.take().into_iter().for_each(Waker::wake);
+            Ok((Box::new(ours) as BoxStream, local))
+        })();
+        Box::pin(async move { connected })
+    }
+
+    fn address_towards(&self, _remote: IpAddr) -> io::Result<IpAddr> {
+        Ok(self.home)
+    }
+
+    fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) {
+        work();
+    }
+}
+
+struct VirtualSocket {
+    environment: VirtualEnvironment,
+    local: SocketAddr,
+}
+
+impl VirtualSocket {
+    fn take(&self) -> Option<(SocketAddr, Vec<u8>)> {
+        self.environment.world().datagrams.get_mut(&self.local)?.queue.pop_front()
+    }
+
+    fn put(&self, bytes: &[u8], to: SocketAddr) {
+        let mut world = self.environment.world();
+        let from = match self.local.ip().is_unspecified() {
+            true => SocketAddr::new(self.environment.home, self.local.port()),
+            false => self.local,
+        };
+        let inbox = VirtualEnvironment::inbox_for(&world.datagrams, to);
+        if let Some(inbox) = inbox.and_then(|address| world.datagrams.get_mut(&address)) {
+            inbox.queue.push_back((from, bytes.to_vec()));
+            inbox.reader.take().into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+impl Drop for VirtualSocket {
+    fn drop(&mut self) {
+        self.environment.world().datagrams.remove(&self.local);
+    }
+}
+
+impl DatagramSocket for VirtualSocket {
+    fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut world = self.environment.world();
+        match world.datagrams.get_mut(&self.local) {
+            Some(inbox) if inbox.queue.is_empty() => {
+                inbox.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn try_receive(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let (from, bytes) = self.take().ok_or(ErrorKind::WouldBlock)?;
+        let length = bytes.len().min(buffer.len());
+        buffer.iter_mut().zip(&bytes).for_each(|(to, from)| *to = *from);
+        Ok((length, from))
+    }
+
+    fn send(&self, bytes: &[u8], to: SocketAddr) -> io::Result<()> {
+        self.put(bytes, to);
+        Ok(())
+    }
+}
+
+impl MediaSocket for VirtualSocket {
+    fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    fn receive(&mut self, take: &mut dyn FnMut(SocketAddr, &[u8])) {
+        while let Some((from, bytes)) = self.take() {
+            take(from, &bytes);
+        }
+    }
+
+    fn send(&mut self, bytes: &[u8], to: SocketAddr) {
+        self.put(bytes, to);
+    }
+}
+
+struct VirtualListener {
+    environment: VirtualEnvironment,
+    local: SocketAddr,
+}
+
+impl StreamListener for VirtualListener {
+    fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(BoxStream, SocketAddr)>> {
+        let mut world = self.environment.world();
+        let Some(arrivals) = world.listeners.get_mut(&self.local) else {
+            return Poll::Ready(Err(ErrorKind::NotConnected.into()));
+        };
+        match arrivals.queue.pop_front() {
+            Some(arrived) => Poll::Ready(Ok(arrived)),
+            None => {
+                arrivals.acceptor = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for VirtualListener {
+    fn drop(&mut self) {
+        self.environment.world().listeners.remove(&self.local);
+    }
+}

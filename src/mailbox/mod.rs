@@ -9,6 +9,7 @@
 pub mod call;
 pub mod courier;
 pub mod delivery;
+pub mod greetings;
 pub mod message;
 pub mod spool;
 pub mod store;

@@ -72,6 +72,8 @@ pub enum SpoolError {
     Damaged { path: PathBuf, text: String },
     #[error("no message {id} in {}", place.display())]
     NotFound { id: EntryId, place: PathBuf },
+    #[error("recording {0} could not begin")]
+    NotBegun(EntryId),
     #[error("{} is there already", .0.display())]
     Exists(PathBuf),
 }

@@ -1,5 +1,16 @@
-//! A SIP message, read from and written to bytes.
+//! A SIP message, read from and written to bytes: the front that stands between the wire and typed values.
 //! Knows: start lines, header lines, bodies (binary too). Must not: judge a message; `screen` and the dialogs do.
+//!
+//! What is ours and what is rsip's. rsip 0.4 reads clean, by-the-book messages and knows SIP's vocabulary; on what
+//! products send it gives up (folded lines, compact names, white space before the colon, a line without a colon,
+//! methods it does not know, IPv6 hosts, a dot in the user part, `Session-Expires` and its kind) or silently loses
+//! data (URI headers, what follows a parameter it cannot read, binary bodies, fields written twice the same way in
+//! other cases). So the reading of lines, names, lists, addresses and URIs is ours, once, here and in `headers`,
+//! `address`, `uri`, `values`; rsip gives the vocabulary where it has it right ([`rsip::Host`], [`rsip::Transport`])
+//! and takes a message that the front has cleaned ([`Message::to_rsip`]) for whoever wants its typed headers or its
+//! digest. `tests/wire.rs` holds both readings against each other wherever rsip can read at all.
+
+use std::borrow::Cow;
 
 use super::headers::{HeaderName, Headers, unfold};
 use super::{Method, Status, Uri};
@@ -27,6 +38,13 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
+/// The largest message that is read, header and body together, in octets: what a datagram can hold, and more than
+/// any product sends.
+pub const MAX_MESSAGE: usize = 64 * 1024;
+
+/// The most header lines that are read; a call through ten proxies has about fifty.
+pub const MAX_HEADERS: usize = 256;
+
 /// Why bytes are no SIP message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
@@ -38,42 +56,64 @@ pub enum ParseError {
     Status(String),
     #[error("the header never ends with an empty line")]
     Unfinished,
+    #[error("{0} octets are more than the {MAX_MESSAGE} of the largest message")]
+    TooLarge(usize),
+    #[error("more than {MAX_HEADERS} header lines")]
+    TooManyHeaders,
+}
+
+impl ParseError {
+    /// The status that refuses a request so broken ([`super::screen::refusal`] makes the response).
+    pub fn status(&self) -> Status {
+        match self {
+            ParseError::Version(_) => Status::VERSION_NOT_SUPPORTED,
+            ParseError::TooLarge(_) | ParseError::TooManyHeaders => Status::MESSAGE_TOO_LARGE,
+            ParseError::NoStartLine | ParseError::Status(_) | ParseError::Unfinished => Status::BAD_REQUEST,
+        }
+    }
 }
 
 impl Message {
     /// Reads one whole message: what a datagram holds, or what [`super::framing`] cut out of a stream.
     ///
-    /// Lenient: header lines that are none are passed over, a Content-Length larger than what is there is ignored,
-    /// octets after it are dropped (RFC 3261 18.3), text that is not UTF-8 is kept as far as it can be read.
+    /// Lenient: header lines that are none are passed over, a Content-Length larger than what is there is left to
+    /// [`super::screen`], octets after it are dropped (RFC 3261 18.3), text that is not UTF-8 is taken for Latin-1.
     pub fn parse(bytes: &[u8]) -> Result<Message, ParseError> {
+        if bytes.len() > MAX_MESSAGE {
+            return Err(ParseError::TooLarge(bytes.len()));
+        }
+        // 7.5: line breaks before the start line are passed over
         let start = bytes.iter().position(|b| !matches!(b, b'\r' | b'\n')).ok_or(ParseError::NoStartLine)?;
         let bytes = bytes.get(start..).unwrap_or_default();
-        let (head_end, body_start) = header_end(bytes).ok_or(ParseError::Unfinished)?;
-        let head = String::from_utf8_lossy(bytes.get(..head_end).unwrap_or_default());
+        let (head_end, body_start) = header_end(bytes, 0).ok_or(ParseError::Unfinished)?;
+        let head = text(bytes.get(..head_end).unwrap_or_default());
+        let (start_line, header_lines) = head.split_once('\n').unwrap_or((&head, ""));
+
+        let start_line = StartLine::parse(start_line.trim())?;
+        let headers = parse_headers(header_lines)?;
         let body = bytes.get(body_start..).unwrap_or_default();
+        let length = headers.get(&HeaderName::ContentLength).and_then(|value| value.parse().ok());
+        let body = body.get(..length.unwrap_or(body.len())).unwrap_or(body).to_vec();
+        Ok(match start_line {
+            StartLine::Request(method, uri) => Message::Request(Request { method, uri, headers, body }),
+            StartLine::Response(status, reason) => Message::Response(Response { status, reason, headers, body }),
+        })
+    }
 
-        let (start_line, header_text) = head.split_once('\n').unwrap_or((&head, ""));
-        let headers = parse_headers(header_text);
-        let length = headers.get(&HeaderName::ContentLength).and_then(|v| v.parse::<usize>().ok());
-        let body = body.get(..length.unwrap_or(body.len()).min(body.len())).unwrap_or_default().to_vec();
-
-        let start_line = start_line.trim();
-        if let Some(rest) = start_line.strip_prefix("SIP/2.0 ") {
-            let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
-            let status = code.parse().ok().and_then(Status::new).ok_or_else(|| ParseError::Status(code.into()))?;
-            return Ok(Message::Response(Response { status, reason: reason.trim().into(), headers, body }));
+    /// The same message in rsip's types, written out cleanly and read by rsip.
+    ///
+    /// # Errors
+    /// rsip does not understand it, or would lose a part of the request URI: see the head of this module.
+    pub fn to_rsip(&self) -> Result<rsip::SipMessage, rsip::Error> {
+        let message = rsip::SipMessage::try_from(self.to_bytes())?;
+        match (self, &message) {
+            (Message::Request(request), rsip::SipMessage::Request(read))
+                if read.uri.to_string() != request.uri.as_str() =>
+            {
+                Err(rsip::Error::Unexpected(format!("rsip reads {} as {}", request.uri, read.uri)))
+            }
+            _ => Ok(message),
         }
-        let mut words = start_line.split_ascii_whitespace();
-        let (Some(method), Some(uri), Some(version)) = (words.next(), words.next(), words.next_back()) else {
-            return Err(ParseError::NoStartLine);
-        };
-        if !version.starts_with("SIP/") {
-            return Err(ParseError::NoStartLine);
-        }
-        if !version.eq_ignore_ascii_case("SIP/2.0") {
-            return Err(ParseError::Version(version.into()));
-        }
-        Ok(Message::Request(Request { method: Method::parse(method), uri: Uri::parse(uri), headers, body }))
     }
 
     pub fn headers(&self) -> &Headers {
@@ -148,53 +188,126 @@ impl Response {
     }
 }
 
+enum StartLine {
+    Request(Method, Uri),
+    Response(Status, String),
+}
+
+impl StartLine {
+    fn parse(line: &str) -> Result<StartLine, ParseError> {
+        let is_version = |word: &str| word.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIP/"));
+        let check = |word: &str| match word.eq_ignore_ascii_case("SIP/2.0") {
+            true => Ok(()),
+            false => Err(ParseError::Version(word.to_owned())),
+        };
+        let (first, rest) = line.split_once([' ', '\t']).ok_or(ParseError::NoStartLine)?;
+        if is_version(first) {
+            check(first)?;
+            let (code, reason) = rest.trim_start().split_once([' ', '\t']).unwrap_or((rest.trim_start(), ""));
+            let status = code.parse().ok().and_then(Status::new).ok_or_else(|| ParseError::Status(code.into()))?;
+            return Ok(StartLine::Response(status, reason.trim().to_owned()));
+        }
+        let (uri, version) = rest.rsplit_once([' ', '\t']).ok_or(ParseError::NoStartLine)?;
+        if !is_version(version) || !is_token(first) || uri.trim().is_empty() {
+            return Err(ParseError::NoStartLine);
+        }
+        check(version)?;
+        // brackets around the request URI are wrong but cannot be misunderstood (RFC 4475 3.1.2.7)
+        let uri = uri.trim();
+        let uri = uri.strip_prefix('<').and_then(|uri| uri.strip_suffix('>')).unwrap_or(uri);
+        Ok(StartLine::Request(Method::parse(first), Uri::parse(uri)))
+    }
+}
+
+/// `token` of RFC 3261 25.1: what a method is made of.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b))
+}
+
+/// Where the header ends and where the body starts: at an empty line, CRLF or bare LF. Looks at line ends from
+/// `from` on, so that whoever reads a stream need not begin again with each segment.
+pub(super) fn header_end(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    let line_ends = bytes.iter().enumerate().skip(from).filter(|(_, byte)| **byte == b'\n');
+    line_ends.map(|(at, _)| at + 1).find_map(|line| match bytes.get(line..)? {
+        [b'\n', ..] => Some((line, line + 1)),
+        [b'\r', b'\n', ..] => Some((line, line + 2)),
+        _ => None,
+    })
+}
+
+/// UTF-8, and Latin-1 for each octet that is none.
+pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len() + 16);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().copied().map(char::from));
+    }
+    Cow::Owned(text)
+}
+
+fn parse_headers(text: &str) -> Result<Headers, ParseError> {
+    let mut headers = Headers::default();
+    for field in fields(text) {
+        // a line without a colon, or with a blank inside its name, is no header field: passed over, not fatal
+        let Some((name, value)) = field.split_once(':') else { continue };
+        let name = name.trim_matches([' ', '\t']);
+        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            continue;
+        }
+        if headers.len() == MAX_HEADERS {
+            return Err(ParseError::TooManyHeaders);
+        }
+        headers.push(HeaderName::parse(name), unfold(value));
+    }
+    Ok(headers)
+}
+
+/// Cuts a header into fields, each with the lines that continue it (RFC 3261 7.3.1: they begin with white space).
+pub(super) fn fields(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let bytes = rest.as_bytes();
+        let mut ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+        let end = ends.find(|next| !matches!(bytes.get(*next), Some(b' ' | b'\t'))).unwrap_or(bytes.len());
+        let field;
+        (field, rest) = rest.split_at_checked(end).filter(|(field, _)| !field.is_empty())?;
+        Some(field)
+    })
+}
+
+/// Writes a message. Content-Length stands where it stood, at the end of the header otherwise, and is right always.
 fn encode(start_line: &str, headers: &Headers, body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(512 + body.len());
-    out.extend_from_slice(start_line.as_bytes());
-    out.extend_from_slice(b"\r\n");
-    for (name, value) in headers.iter().filter(|(name, _)| **name != HeaderName::ContentLength) {
-        out.extend_from_slice(name.as_str().as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value.as_bytes());
+    let mut line = |name: &str, colon: &str, value: &str| {
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(colon.as_bytes());
+        // a line break inside a value would begin a header of its own
+        out.extend(value.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
         out.extend_from_slice(b"\r\n");
+    };
+    line("", "", start_line);
+    let length = body.len().to_string();
+    let mut written = false;
+    for (name, value) in headers.iter() {
+        match (name, written) {
+            (HeaderName::ContentLength, true) => {}
+            (HeaderName::ContentLength, false) => {
+                line(name.as_str(), ": ", &length);
+                written = true;
+            }
+            _ => line(name.as_str(), ": ", value),
+        }
     }
-    out.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
+    if !written {
+        line(HeaderName::ContentLength.as_str(), ": ", &length);
+    }
+    out.extend_from_slice(b"\r\n");
     out.extend_from_slice(body);
     out
 }
 
-/// Where the header ends and where the body starts: at an empty line, CRLF or bare LF.
-pub(super) fn header_end(bytes: &[u8]) -> Option<(usize, usize)> {
-    let mut line_start = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        if *byte != b'\n' {
-            continue;
-        }
-        let line = bytes.get(line_start..at).unwrap_or_default();
-        if line.is_empty() || line == b"\r" {
-            return Some((line_start, at + 1));
-        }
-        line_start = at + 1;
-    }
-    None
-}
-
-fn parse_headers(text: &str) -> Headers {
-    let mut headers = Headers::default();
-    let mut lines = text.split('\n').map(|line| line.trim_end_matches('\r')).peekable();
-    while let Some(line) = lines.next() {
-        let mut field = line.to_owned();
-        while let Some(next) = lines.next_if(|next| next.starts_with([' ', '\t'])) {
-            field.push('\n');
-            field.push_str(next);
-        }
-        // a line without a colon, or with a blank inside its name, is no header field: passed over, not fatal
-        let Some((name, value)) = field.split_once(':') else { continue };
-        let name = name.trim();
-        if name.is_empty() || name.contains([' ', '\t']) {
-            continue;
-        }
-        headers.push(HeaderName::parse(name), unfold(value));
-    }
-    headers
-}
+#[cfg(test)]
+mod tests;

@@ -3,12 +3,17 @@
 //! Start with [`Message`], [`endpoint::Endpoint`] and [`dialog::Session`].
 
 pub mod address;
+pub mod calling_party;
+pub mod body;
 pub mod dialog;
+pub mod diversion;
 pub mod endpoint;
 pub mod framing;
 pub mod headers;
+mod isup;
 pub mod message;
 pub mod method;
+pub mod screen;
 pub mod status;
 pub mod transaction;
 pub mod uri;
@@ -36,6 +41,16 @@ impl Transport {
     /// timers D, I, J, K are zero).
     pub fn is_reliable(self) -> bool {
         !matches!(self, Transport::Udp)
+    }
+
+    /// Reads `UDP`, `TCP`, `TLS` in any case; `None` for what we do not speak (SCTP, WS …).
+    pub fn parse(text: &str) -> Option<Transport> {
+        match text.parse().ok()? {
+            rsip::Transport::Udp => Some(Transport::Udp),
+            rsip::Transport::Tcp => Some(Transport::Tcp),
+            rsip::Transport::Tls => Some(Transport::Tls),
+            _ => None,
+        }
     }
 
     /// As in a Via: `UDP`, `TCP`, `TLS`.

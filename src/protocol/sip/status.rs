@@ -34,6 +34,7 @@ impl Status {
     pub const BUSY_HERE: Status = Status(486);
     pub const REQUEST_TERMINATED: Status = Status(487);
     pub const NOT_ACCEPTABLE_HERE: Status = Status(488);
+    pub const BAD_INFO_PACKAGE: Status = Status(469);
     pub const REQUEST_PENDING: Status = Status(491);
     pub const SERVER_INTERNAL_ERROR: Status = Status(500);
     pub const NOT_IMPLEMENTED: Status = Status(501);
@@ -41,6 +42,7 @@ impl Status {
     pub const SERVER_TIMEOUT: Status = Status(504);
     pub const VERSION_NOT_SUPPORTED: Status = Status(505);
     pub const MESSAGE_TOO_LARGE: Status = Status(513);
+    pub const DECLINE: Status = Status(603);
 
     /// `None` outside 100 to 699.
     pub fn new(code: u16) -> Option<Status> {
@@ -103,6 +105,7 @@ impl Status {
             421 => "Extension Required",
             422 => "Session Interval Too Small",
             423 => "Interval Too Brief",
+            469 => "Bad Info Package",
             480 => "Temporarily Unavailable",
             481 => "Call/Transaction Does Not Exist",
             482 => "Loop Detected",

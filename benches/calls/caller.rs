@@ -1,0 +1,246 @@
+//! A gateway with many callers: signals calls by UDP, talks RTP on a socket a call, and watches what comes back.
+//! Knows: just enough SIP for a call that goes well. Must not: use the node's own code.
+
+use std::fs;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use crate::node::Node;
+
+const FRAME: Duration = Duration::from_millis(20);
+/// Alice, whose messages are mailed.
+const MAILED: &str = "1001";
+/// A caller who hangs up at once leaves a missed call for Bob.
+const SIGNALLED: &str = "1002";
+
+pub struct Calls {
+    calls: Vec<Call>,
+    sip: UdpSocket,
+}
+
+struct Call {
+    rtp: UdpSocket,
+    id: String,
+    to: String,
+    remote: SocketAddr,
+    sequence: u16,
+    arrivals: Arrivals,
+}
+
+#[derive(Default)]
+struct Arrivals {
+    last: Option<(u16, Instant)>,
+    received: u64,
+    lost: u64,
+    off: Vec<Duration>,
+}
+
+/// How evenly packets came: their distance from 20 ms after the one before.
+pub struct Spacing {
+    pub p50: Duration,
+    pub p99: Duration,
+    pub received: u64,
+    pub lost: u64,
+    pub gaps: u64,
+}
+
+impl Calls {
+    /// Calls that are answered and ended at once, one after another.
+    pub fn signal(node: &Node, count: usize) {
+        let sip = socket(node.sip);
+        let rtp = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        for _ in 0..count {
+            let mut call = Call::dial(&sip, rtp.try_clone().expect("a socket"), SIGNALLED);
+            call.bye(&sip);
+        }
+    }
+
+    /// One message of three seconds; how long after the BYE it was in the mailbox.
+    pub fn leave_message(node: &Node) -> Duration {
+        let mailbox = node.mailbox("alice");
+        let count = || fs::read_dir(&mailbox).map_or(0, Iterator::count);
+        let before = count();
+        let mut calls = Calls::record(node, 1);
+        calls.talk(Duration::from_secs(3));
+        let hung_up = Instant::now();
+        calls.hang_up();
+        while count() == before {
+            assert!(hung_up.elapsed() < Duration::from_secs(20), "no mail");
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        hung_up.elapsed()
+    }
+
+    /// Calls that have skipped the greeting and are being recorded.
+    pub fn record(node: &Node, count: usize) -> Calls {
+        let sip = socket(node.sip);
+        let calls = (0..count)
+            .map(|_| {
+                let rtp = UdpSocket::bind("127.0.0.1:0").expect("a port");
+                Call::dial(&sip, rtp, MAILED)
+            })
+            .collect();
+        let mut calls = Calls { calls, sip };
+        for call in &mut calls.calls {
+            call.request(&calls.sip, "INFO", 2, "application/dtmf-relay", "Signal=1\r\nDuration=160\r\n");
+        }
+        calls.talk(Duration::from_millis(1500)); // the tone
+        calls.calls.iter_mut().for_each(|call| call.arrivals = Arrivals::default());
+        calls
+    }
+
+    /// Calls whose media goes to known addresses, without signalling.
+    pub fn of(remotes: &[SocketAddr]) -> Calls {
+        let calls = remotes.iter().map(|remote| {
+            let rtp = UdpSocket::bind("127.0.0.1:0").expect("a port");
+            rtp.set_nonblocking(true).expect("a socket");
+            Call { rtp, id: String::new(), to: String::new(), remote: *remote, sequence: 0, arrivals: Arrivals::default() }
+        });
+        Calls { calls: calls.collect(), sip: UdpSocket::bind("127.0.0.1:0").expect("a port") }
+    }
+
+    /// Everybody speaks for so long: a packet each 20 ms, the callers spread over the frame.
+    pub fn talk(&mut self, duration: Duration) -> Spacing {
+        const SLICES: usize = 10;
+        let started = Instant::now();
+        let mut packet = [0xd5u8; 172];
+        let slices = (duration.as_millis() / (FRAME.as_millis() / SLICES as u128)) as u32;
+        for slice in 0..slices {
+            let due = started + FRAME * slice / SLICES as u32;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            for (number, call) in self.calls.iter_mut().enumerate() {
+                if number % SLICES == slice as usize % SLICES {
+                    call.speak(&mut packet);
+                }
+                call.listen();
+            }
+        }
+        let mut off: Vec<Duration> = self.calls.iter_mut().flat_map(|call| std::mem::take(&mut call.arrivals.off)).collect();
+        off.sort_unstable();
+        let at = |percent: usize| off.get(off.len() * percent / 100).copied().unwrap_or_default();
+        Spacing {
+            p50: at(50),
+            p99: at(99),
+            received: self.calls.iter().map(|call| call.arrivals.received).sum(),
+            lost: self.calls.iter().map(|call| call.arrivals.lost).sum(),
+            gaps: off.iter().filter(|off| **off > FRAME).count() as u64,
+        }
+    }
+
+    pub fn hang_up(&mut self) {
+        for call in &mut self.calls {
+            call.bye(&self.sip);
+        }
+    }
+}
+
+impl Call {
+    fn dial(sip: &UdpSocket, rtp: UdpSocket, extension: &str) -> Call {
+        static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        rtp.set_nonblocking(true).expect("a socket");
+        let local = rtp.local_addr().expect("an address");
+        let sdp = format!(
+            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n\
+             a=rtpmap:101 telephone-event/8000\r\n",
+            ip = local.ip(),
+            port = local.port()
+        );
+        let mut call = Call {
+            rtp,
+            id: format!("{number}-{}@bench", std::process::id()),
+            to: String::new(),
+            remote: local,
+            sequence: 0,
+            arrivals: Arrivals::default(),
+        };
+        let diversion = format!("Diversion: <sip:{extension}@127.0.0.1>;reason=no-answer\r\nContent-Type: application/sdp");
+        let answer = call.exchange(sip, "INVITE", 1, &diversion, &sdp);
+        call.to = field(&answer, "To").to_owned();
+        let port = answer.lines().find_map(|line| line.strip_prefix("m=audio ")).expect("an SDP answer");
+        let port = port.split(' ').next().and_then(|port| port.parse().ok()).expect("a port");
+        call.remote = SocketAddr::new(local.ip(), port);
+        call.send(sip, "ACK", 1, "Content-Type: text/plain", "");
+        call
+    }
+
+    fn bye(&mut self, sip: &UdpSocket) {
+        self.request(sip, "BYE", 3, "text/plain", "");
+    }
+
+    fn request(&mut self, sip: &UdpSocket, method: &str, cseq: u32, content_type: &str, body: &str) {
+        self.exchange(sip, method, cseq, &format!("Content-Type: {content_type}"), body);
+    }
+
+    fn exchange(&self, sip: &UdpSocket, method: &str, cseq: u32, header: &str, body: &str) -> String {
+        let mut buffer = [0; 4096];
+        for _ in 0..10 {
+            self.send(sip, method, cseq, header, body);
+            while let Ok(length) = sip.recv(&mut buffer) {
+                let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                let ours = field(&text, "Call-ID") == self.id && field(&text, "CSeq") == format!("{cseq} {method}");
+                if ours && text.starts_with("SIP/2.0 200") {
+                    return text;
+                }
+                assert!(!ours || text.starts_with("SIP/2.0 1"), "refused: {text}");
+            }
+        }
+        panic!("no answer to {method}");
+    }
+
+    fn send(&self, sip: &UdpSocket, method: &str, cseq: u32, header: &str, body: &str) {
+        let local = sip.local_addr().expect("an address");
+        let to = if self.to.is_empty() { "<sip:5000@127.0.0.1>" } else { &self.to };
+        let text = format!(
+            "{method} sip:5000@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{cseq}{method}{id};rport\r\n\
+             From: <sip:4255550100@{local}>;tag={id}\r\nTo: {to}\r\nCall-ID: {id}\r\nCSeq: {cseq} {method}\r\n\
+             Contact: <sip:bench@{local}>\r\nMax-Forwards: 70\r\n{header}\r\nContent-Length: {length}\r\n\r\n{body}",
+            id = self.id,
+            length = body.len()
+        );
+        sip.send(text.as_bytes()).expect("loopback takes what we send");
+    }
+
+    fn speak(&mut self, packet: &mut [u8; 172]) {
+        self.sequence = self.sequence.wrapping_add(1);
+        packet[0] = 0x80;
+        packet[1] = 0;
+        packet[2..4].copy_from_slice(&self.sequence.to_be_bytes());
+        packet[4..8].copy_from_slice(&(u32::from(self.sequence) * 160).to_be_bytes());
+        // the last packets of a call that has ended find nobody
+        self.rtp.send_to(packet, self.remote).ok();
+    }
+
+    fn listen(&mut self) {
+        let mut buffer = [0; 512];
+        while let Ok(length) = self.rtp.recv(&mut buffer) {
+            if length >= 12 {
+                self.arrivals.note(u16::from_be_bytes([buffer[2], buffer[3]]), Instant::now());
+            }
+        }
+    }
+}
+
+impl Arrivals {
+    fn note(&mut self, sequence: u16, now: Instant) {
+        self.received += 1;
+        if let Some((last, at)) = self.last {
+            let step = sequence.wrapping_sub(last);
+            self.lost += u64::from(step.wrapping_sub(1));
+            self.off.push(now.duration_since(at).abs_diff(FRAME * u32::from(step)));
+        }
+        self.last = Some((sequence, now));
+    }
+}
+
+fn socket(to: SocketAddr) -> UdpSocket {
+    let sip = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    sip.connect(to).expect("loopback");
+    sip.set_read_timeout(Some(Duration::from_millis(500))).expect("a socket");
+    sip
+}
+
+fn field<'a>(message: &'a str, name: &str) -> &'a str {
+    let line = message.lines().find(|line| line.split(':').next().is_some_and(|n| n.eq_ignore_ascii_case(name)));
+    line.and_then(|line| line.split_once(':')).map_or("", |(_, value)| value.trim())
+}

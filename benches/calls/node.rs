@@ -1,0 +1,108 @@
+//! The node under measurement: started as a child process on ports and folders of its own.
+//! Knows: its command line and its configuration. Must not: talk SIP.
+
+use std::fs;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+pub struct Node {
+    child: Child,
+    folder: PathBuf,
+    pub sip: SocketAddr,
+}
+
+impl Node {
+    pub fn start() -> Node {
+        static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("ringpost-bench-{}-{number}", std::process::id()));
+        let config = folder.join("config");
+        fs::create_dir_all(config.join("directory")).expect("a temporary folder");
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+        fs::copy(shipped.join("ringpost.toml"), config.join("ringpost.toml")).expect("the shipped configuration");
+        for file in fs::read_dir(shipped.join("directory")).expect("the shipped directory").flatten() {
+            fs::copy(file.path(), config.join("directory").join(file.file_name())).expect("the shipped directory");
+        }
+        let ports: Vec<u16> = (0..3).map(|_| free_port()).collect();
+        let child = Command::new(env!("CARGO_BIN_EXE_ringpost"))
+            .args(["serve", "--config"])
+            .arg(&config)
+            .arg("--data")
+            .arg(folder.join("var"))
+            .env("RINGPOST__SIP__CALL_ROUTER_PORT", ports[0].to_string())
+            .env("RINGPOST__SIP__UM_SERVICE_PORT", ports[1].to_string())
+            .env("RINGPOST__SIP__UM_WORKER_PORT", ports[2].to_string())
+            .env("RINGPOST__MAX_CALLS_ALLOWED", "2000")
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(folder.join("log")).expect("a log file"))
+            .spawn()
+            .expect("the node starts");
+        let node = Node { child, folder, sip: SocketAddr::from(([127, 0, 0, 1], ports[0])) };
+        assert!(node.status(&["--wait", "20"]).success(), "the node is not up: see {}", node.folder.join("log").display());
+        node
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn mailbox(&self, alias: &str) -> PathBuf {
+        self.folder.join("var/mail").join(alias).join("new")
+    }
+
+    /// Returns when the last call has given back what it held.
+    pub fn wait_until_idle(&self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while self.calls() > 0 {
+            assert!(Instant::now() < deadline, "calls that do not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn calls(&self) -> u64 {
+        let output = self.command(&["--json"]).output().expect("ringpost status runs");
+        let status: serde_json::Value = serde_json::from_slice(&output.stdout).expect("status is JSON");
+        status["load"]["calls"].as_u64().expect("status counts calls")
+    }
+
+    fn status(&self, options: &[&str]) -> std::process::ExitStatus {
+        self.command(options).stdout(Stdio::null()).status().expect("ringpost status runs")
+    }
+
+    fn command(&self, options: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringpost"));
+        command.arg("status").args(options).arg("--config").arg(self.folder.join("config"));
+        command.arg("--data").arg(self.folder.join("var"));
+        command
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+pub fn free_port() -> u16 {
+    UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
+}
+
+/// Nanoseconds the threads of a process have been on a CPU.
+pub fn cpu_ns(pid: u32) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs");
+    let on_cpu = tasks.flatten().filter_map(|task| {
+        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_ascii_whitespace().next()?.parse::<u64>().ok()
+    });
+    on_cpu.sum()
+}
+
+pub fn rss_kib(pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}

@@ -1,0 +1,249 @@
+//! What a call is when it is taken: out of the INVITE and the directory, all that its machines need to begin.
+//! Knows: the words of SIP, of the directory and of the applications. Must not: do anything with them.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU8;
+use std::sync::Arc;
+
+use super::rtp_ports::MediaSockets;
+use super::sip_endpoint::Incoming;
+use super::um_worker::Equipment;
+use crate::apps::{CallAnsweringSetup, CalledName};
+use crate::directory::{
+    CallFacts, Caller as CallerFacts, Destination, Directory, DivertedFrom, Mailbox, ReasonForCall, Resolved, resolve,
+};
+use crate::engine::Environment;
+use crate::engine::environment::blocking;
+use crate::mailbox::greetings::Recorded;
+use crate::mailbox::{CallDetails, Caller, EntryId, Recipient};
+use crate::prompts::{GreetingId, Language};
+use crate::protocol::sdp::{Codec, LocalMedia};
+use crate::protocol::sip::calling_party::{CallingParty, calling_party};
+use crate::protocol::sip::dialog::{Refusal, Setup};
+use crate::protocol::sip::diversion::{DiversionReason, diversions};
+use crate::protocol::sip::endpoint::DialogKey;
+use crate::protocol::sip::{HeaderName, NameAddr, Request, Status, Transport, Uri};
+
+/// A call for a mailbox.
+pub struct Call {
+    pub details: CallDetails,
+    resolved: Resolved,
+    mailbox: Arc<Mailbox>,
+    /// The address our Contact and SDP name.
+    address: IpAddr,
+    pub sockets: Option<MediaSockets>,
+    rtp_port: u16,
+    /// Where the call's SIP comes from.
+    pub peer: IpAddr,
+    withheld: bool,
+}
+
+/// The recordings of the called user.
+#[derive(Default)]
+pub struct Greetings {
+    greeting: Option<Arc<[i16]>>,
+    name: Option<Arc<[i16]>>,
+}
+
+impl Call {
+    /// Understands an INVITE and takes what the call needs; a refusal says why it is not taken.
+    pub fn place(
+        incoming: &Incoming,
+        directory: &Directory,
+        address: IpAddr,
+        equipment: &Equipment,
+    ) -> Result<Call, Refusal> {
+        let Incoming { request, flow, .. } = incoming;
+        let calling = calling_party(request);
+        let resolved = understand(request, flow.remote, calling.as_ref(), directory)?;
+        let (mailbox, reason) = match &resolved.destination {
+            Destination::CallAnswering { mailbox, reason } => (mailbox.clone(), *reason),
+            Destination::SubscriberAccess => {
+                let text = "nobody to take a message for: the call was not diverted, and access to the mailbox by telephone is not built yet";
+                return Err(Refusal::new(Status::TEMPORARILY_UNAVAILABLE, text));
+            }
+        };
+        let bind = if flow.local.ip().is_unspecified() { flow.local.ip() } else { address };
+        let sockets = equipment.ports.bind(&*equipment.environment, bind).map_err(|error| {
+            Refusal::new(Status::SERVICE_UNAVAILABLE, &format!("no RTP port: {error}"))
+        })?;
+        let details = details(request, &resolved, &mailbox, reason, calling.as_ref(), equipment);
+        Ok(Call {
+            details,
+            mailbox,
+            address,
+            peer: flow.remote.ip(),
+            rtp_port: sockets.rtp.local().port(),
+            sockets: Some(sockets),
+            withheld: calling.is_none_or(|calling| calling.withheld),
+            resolved,
+        })
+    }
+
+    /// What the SIP session starts with.
+    pub fn session_setup(&self, key: DialogKey, incoming: Incoming, equipment: &Equipment) -> Setup {
+        let settings = &equipment.settings;
+        let environment = &equipment.environment;
+        let Incoming { transaction, request, flow, local_tag, .. } = incoming;
+        let contact = match flow.transport {
+            Transport::Udp => format!("sip:{}", SocketAddr::new(self.address, flow.local.port())),
+            Transport::Tcp => format!("sip:{};transport=tcp", SocketAddr::new(self.address, flow.local.port())),
+            Transport::Tls => format!("sip:{};transport=tls", SocketAddr::new(self.address, flow.local.port())),
+        };
+        Setup {
+            key,
+            transaction,
+            invite: request,
+            flow,
+            local_tag,
+            contact,
+            server: settings.server.clone(),
+            session_expires: settings.session_expires,
+            min_se: settings.min_se,
+            media: LocalMedia {
+                address: self.address,
+                port: self.rtp_port,
+                codecs: vec![Codec::Pcmu, Codec::Pcma],
+                dtmf: true,
+                session_id: environment.random_u64() >> 2,
+            },
+            seed: environment.random_u64(),
+        }
+    }
+
+    /// What the voice application starts with.
+    pub fn setup(&self, greetings: &Greetings, equipment: &Equipment) -> CallAnsweringSetup {
+        let plan = &self.resolved.dial_plan;
+        let wanted = language(self.mailbox.language.as_str());
+        let name = match &greetings.name {
+            Some(_) => CalledName::Recorded(GreetingId::new(NAME)),
+            None => match self.mailbox.primary_extension() {
+                Some(extension) => CalledName::Number(extension.to_string()),
+                None => CalledName::Unknown,
+            },
+        };
+        CallAnsweringSetup {
+            language: equipment.prompts.choose(&wanted, &language(plan.default_language.as_str())),
+            name,
+            personal_greeting: greetings.greeting.as_ref().map(|_| GreetingId::new(GREETING)),
+            max_recording: plan.max_recording_duration,
+            idle_timeout: plan.recording_idle_timeout,
+            max_call: plan.max_call_duration,
+            input_failures: NonZeroU8::new(plan.input_failures_before_disconnect).unwrap_or(NonZeroU8::MIN),
+            anonymous: self.withheld,
+            anonymous_allowed: self.mailbox.anonymous_callers_can_leave_messages,
+            private_offered: true,
+            missed_call_notification: self.mailbox.gets_missed_call_notifications(),
+            disk_ok: equipment.spool_state.has_room(),
+        }
+    }
+}
+
+impl Greetings {
+    /// Reads what the user has recorded; a recording that cannot be played is as good as none, and logged.
+    pub async fn read(environment: Arc<dyn Environment>, store: crate::mailbox::greetings::Greetings, alias: String) -> Greetings {
+        let read = blocking(&*environment, move || {
+            let sound = |which| match store.read(&alias, which) {
+                Ok(samples) => samples.map(Arc::from),
+                Err(error) => {
+                    tracing::warn!(%error, "greeting cannot be played");
+                    None
+                }
+            };
+            Greetings { greeting: sound(Recorded::Greeting), name: sound(Recorded::Name) }
+        });
+        read.await.unwrap_or_default()
+    }
+
+    pub fn sound(&self, name: &GreetingId) -> Option<Arc<[i16]>> {
+        match name.as_str() {
+            GREETING => self.greeting.clone(),
+            NAME => self.name.clone(),
+            _ => None,
+        }
+    }
+}
+
+const GREETING: &str = "greeting";
+const NAME: &str = "name";
+
+fn understand(
+    request: &Request,
+    peer: SocketAddr,
+    calling: Option<&CallingParty>,
+    directory: &Directory,
+) -> Result<Resolved, Refusal> {
+    let to = request.headers.get(&HeaderName::To).map(NameAddr::parse).map(|to| to.uri).unwrap_or(Uri::parse(""));
+    let diverted: Vec<DivertedFrom> = diversions(request)
+        .into_iter()
+        .filter_map(|diversion| {
+            let reason = reason_for_call(&diversion.reason);
+            Some(DivertedFrom { user: diversion.user?, host: diversion.uri.host(), reason })
+        })
+        .collect();
+    let calling = calling.and_then(|calling| {
+        Some(CallerFacts { user: calling.uri.user()?, host: calling.uri.host(), anonymous: calling.withheld })
+    });
+    let facts = CallFacts {
+        peer: peer.ip(),
+        peer_port: peer.port(),
+        called: &request.uri,
+        to: &to,
+        calling,
+        diversions: &diverted,
+    };
+    resolve(directory, &facts).map_err(|refused| {
+        let status = Status::new(refused.status).unwrap_or(Status::SERVER_INTERNAL_ERROR);
+        Refusal::new(status, &refused.reason)
+    })
+}
+
+fn reason_for_call(reason: &DiversionReason) -> ReasonForCall {
+    match reason {
+        DiversionReason::NoAnswer => ReasonForCall::DivertNoAnswer,
+        DiversionReason::UserBusy => ReasonForCall::DivertBusy,
+        _ => ReasonForCall::DivertForward,
+    }
+}
+
+fn details(
+    request: &Request,
+    resolved: &Resolved,
+    mailbox: &Mailbox,
+    reason: ReasonForCall,
+    calling: Option<&CallingParty>,
+    equipment: &Equipment,
+) -> CallDetails {
+    let mut octets = [0; 16];
+    equipment.environment.fill_random(&mut octets);
+    let caller = calling.filter(|calling| !calling.withheld).map(|calling| Caller {
+        number: calling.uri.user(),
+        display: match &resolved.caller {
+            Some(known) => Some(known.display_name.clone()),
+            None => Some(calling.display.clone()).filter(|display| !display.is_empty()),
+        },
+        address: resolved.caller.as_ref().map(|known| known.email_address.to_string()),
+    });
+    CallDetails {
+        id: EntryId::from_random(octets),
+        node: equipment.settings.node.clone(),
+        mailbox: Recipient {
+            alias: mailbox.alias.to_string(),
+            address: mailbox.email_address.to_string(),
+            display_name: mailbox.display_name.clone(),
+        },
+        caller,
+        called: mailbox.primary_extension().map(ToString::to_string).unwrap_or_default(),
+        started: equipment.environment.wall(),
+        call_id: request.headers.get(&HeaderName::CallId).unwrap_or_default().to_owned(),
+        dial_plan: resolved.dial_plan.name.to_string(),
+        gateway: resolved.gateway.name.to_string(),
+        reason: reason.as_str().to_owned(),
+        language: mailbox.language.to_string(),
+        notify_missed_call: mailbox.gets_missed_call_notifications(),
+    }
+}
+
+fn language(text: &str) -> Language {
+    Language::parse(text).unwrap_or_else(|_| Language::en_us())
+}

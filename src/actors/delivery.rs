@@ -1,0 +1,186 @@
+//! The actor around the delivery queue: looks into the spool, carries out attempts, raises the alarm.
+//! Knows: spool, courier, clocks. Must not: decide when a message is tried; the queue does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::alarm::Alarm;
+use crate::engine::Environment;
+use crate::engine::environment::blocking;
+use crate::mailbox::delivery::{Command, DeliveryState, Event, Queue};
+use crate::mailbox::{Courier, EntryId, Spool};
+
+/// Attempts under way at once.
+const PARALLEL: usize = 8;
+/// The spool is looked into at least so often: for messages an administrator moved back.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+pub struct Delivery {
+    environment: Arc<dyn Environment>,
+    spool: Spool,
+    courier: Courier,
+    queue: Queue,
+    commands: Vec<Command>,
+    alarm: Alarm,
+    waiting: DeliveryBacklog,
+}
+
+/// How many messages wait; shared, so that it can be known without asking.
+#[derive(Clone, Default)]
+pub struct DeliveryBacklog(Arc<AtomicUsize>);
+
+impl DeliveryBacklog {
+    pub fn len(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// There may be something new in `ready/`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Look;
+
+/// A message is in `ready/`: the one that was just finished.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Finished {
+    pub id: EntryId,
+    pub mailbox: String,
+    pub state: DeliveryState,
+}
+
+/// What an attempt came to.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Attempted(Event);
+
+impl Delivery {
+    pub fn new(environment: Arc<dyn Environment>, spool: Spool, courier: Courier) -> (Delivery, DeliveryBacklog) {
+        let waiting = DeliveryBacklog::default();
+        let delivery = Delivery {
+            environment,
+            spool,
+            courier,
+            queue: Queue::new(PARALLEL),
+            commands: Vec::new(),
+            alarm: Alarm::default(),
+            waiting: waiting.clone(),
+        };
+        (delivery, waiting)
+    }
+
+    fn step(&mut self, event: Event, ctx: &mut Context<Self>) {
+        let now = self.environment.wall();
+        let mut commands = std::mem::take(&mut self.commands);
+        self.queue.on_event(now, event, &mut commands);
+        for command in commands.drain(..) {
+            self.carry_out(command, ctx);
+        }
+        self.commands = commands;
+        self.waiting.0.store(self.queue.len(), Ordering::Relaxed);
+        if let Some(deadline) = self.queue.next_deadline() {
+            // at least a second: a deadline that has passed is waiting for an attempt to end, which wakes us too
+            let wait = Duration::try_from(deadline.duration_since(now)).unwrap_or_default().max(Duration::from_secs(1));
+            let now = self.environment.now();
+            self.alarm.no_later_than(ctx, now, Some(now + wait), |delivery, ctx| {
+                delivery.alarm.rang();
+                delivery.step(Event::Tick, ctx);
+            });
+        }
+    }
+
+    fn carry_out(&mut self, command: Command, ctx: &mut Context<Self>) {
+        match command {
+            Command::Attempt(id) => {
+                let courier = self.courier.clone();
+                let attempt = async move { courier.attempt(id).await };
+                ctx.spawn(attempt.into_actor(self).map(|event, _, ctx| ctx.notify(Attempted(event))));
+            }
+            Command::Remember { id, state } => {
+                let error = state.last_error.as_deref().unwrap_or_default();
+                let next = state.next_attempt.map(tracing::field::display);
+                tracing::warn!(message = %id, attempts = state.attempts, error, next_attempt = next, "message waits");
+                self.keep(move |spool| spool.note_attempt(&id, &state));
+            }
+            Command::Park { id, state } => {
+                let error = state.last_error.as_deref().unwrap_or_default();
+                tracing::error!(
+                    message = %id,
+                    attempts = state.attempts,
+                    error,
+                    "ALARM: message cannot be delivered; it is kept in spool/failed"
+                );
+                self.keep(move |spool| spool.park(&id, &state));
+            }
+        }
+    }
+
+    /// Writes to the spool, off the Arbiter.
+    fn keep<E: std::fmt::Display>(&self, work: impl FnOnce(&Spool) -> Result<(), E> + Send + 'static) {
+        let spool = self.spool.clone();
+        self.environment.run_blocking(Box::new(move || {
+            if let Err(error) = work(&spool) {
+                tracing::error!(%error, "spool");
+            }
+        }));
+    }
+
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        let (environment, spool) = (self.environment.clone(), self.spool.clone());
+        let ready = async move { blocking(&*environment, move || spool.ready()).await };
+        ctx.spawn(ready.into_actor(self).map(|ready, delivery, ctx| match ready {
+            Some(Ok(entries)) => {
+                for entry in entries {
+                    let mailbox = entry.record.details.mailbox.alias.clone();
+                    let event = Event::Ready { id: entry.id().clone(), mailbox, state: entry.delivery };
+                    delivery.step(event, ctx);
+                }
+            }
+            Some(Err(error)) => tracing::error!(%error, "spool cannot be read; it is looked into again"),
+            None => tracing::error!("looking into the spool failed; it is looked into again"),
+        }));
+    }
+}
+
+impl Actor for Delivery {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.look(ctx);
+        ctx.run_interval(LOOK_EVERY, Self::look);
+    }
+}
+
+impl Handler<Look> for Delivery {
+    type Result = ();
+
+    fn handle(&mut self, _: Look, ctx: &mut Self::Context) {
+        self.look(ctx);
+    }
+}
+
+impl Handler<Finished> for Delivery {
+    type Result = ();
+
+    fn handle(&mut self, Finished { id, mailbox, state }: Finished, ctx: &mut Self::Context) {
+        self.step(Event::Ready { id, mailbox, state }, ctx);
+    }
+}
+
+impl Handler<Attempted> for Delivery {
+    type Result = ();
+
+    fn handle(&mut self, Attempted(event): Attempted, ctx: &mut Self::Context) {
+        if let Event::Delivered(id) = &event {
+            tracing::info!(message = %id, "message delivered");
+        }
+        self.step(event, ctx);
+    }
+}

@@ -1,0 +1,373 @@
+//! The actor of one call: its SIP session, its voice application and its media stream, each a machine of its own.
+//! Knows: how the commands of one are events of another. Must not: decide what any of them decides.
+
+use actix::prelude::*;
+
+use super::alarm::Alarm;
+use super::call::{Call, Greetings};
+use super::media_clock::StreamKey;
+use super::rtp_stream::{Ordered, RtpStream, StopStream};
+use super::sip_endpoint::{Incoming, Outgoing};
+use super::spool_writer::{self, Begin, Ending, Finish, ReadBack, Truncate};
+use super::um_worker::{CallEnded, Equipment, UmWorker};
+use crate::apps::conversation::{self as app, Outcome};
+use crate::apps::{CallAnswering, KeyPad, KeySource};
+use crate::media::recorder::{RecordEnd, RecordRules};
+use crate::media::stream::{Order, Quality, Stream, StreamConfig, StreamEvent};
+use crate::protocol::sip::dialog::{self as session, EndCause, Session};
+use crate::protocol::sip::endpoint::{ClientTransaction, DialogKey, ServerTransaction};
+use crate::protocol::sip::{Request, Response};
+
+pub struct Dialog {
+    key: DialogKey,
+    equipment: Equipment,
+    worker: Addr<UmWorker>,
+    call: Call,
+    session: Session,
+    session_commands: Vec<session::Command>,
+    /// Set when what is played to the caller is known: the user's greetings are read from disk first.
+    answering: Option<CallAnswering>,
+    app_commands: Vec<app::Command>,
+    greetings: Greetings,
+    keys: KeyPad,
+    stream: Option<Addr<RtpStream>>,
+    recording_begun: bool,
+    ended: Option<EndCause>,
+    /// The application has nothing left to do.
+    application_over: bool,
+    alarm: Alarm,
+    span: tracing::Span,
+}
+
+/// What the endpoint reports of this dialog.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub enum DialogEvent {
+    Request { transaction: ServerTransaction, request: Request },
+    Ack { request: Request },
+    Cancelled,
+    NoAck { transaction: ServerTransaction },
+    Response { client: ClientTransaction, response: Response },
+    NoResponse { client: ClientTransaction },
+}
+
+/// What the media stream of this dialog heard.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Heard(pub StreamEvent);
+
+/// End the call now; what was recorded is kept.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct HangUp;
+
+impl Dialog {
+    pub fn start(key: DialogKey, call: Call, incoming: Incoming, equipment: Equipment, worker: Addr<UmWorker>) -> Addr<Dialog> {
+        let span = tracing::info_span!(
+            "call",
+            call_id = call.details.call_id,
+            dial_plan = call.details.dial_plan,
+            mailbox = call.details.mailbox.alias
+        );
+        let session = Session::new(call.session_setup(key, incoming, &equipment));
+        let dialog = Dialog {
+            key,
+            equipment,
+            worker,
+            call,
+            session,
+            session_commands: Vec::new(),
+            answering: None,
+            app_commands: Vec::new(),
+            greetings: Greetings::default(),
+            keys: KeyPad::default(),
+            stream: None,
+            recording_begun: false,
+            ended: None,
+            application_over: false,
+            alarm: Alarm::default(),
+            span,
+        };
+        Actor::start(dialog)
+    }
+
+    // ---- the machines
+
+    /// Runs the session and carries out what it asked for, in order.
+    fn step(&mut self, event: session::Event, ctx: &mut Context<Self>) {
+        let now = self.equipment.environment.now();
+        let mut commands = std::mem::take(&mut self.session_commands);
+        self.session.on_event(now, event, &mut commands);
+        self.carry_out(&mut commands, ctx);
+        self.session_commands = commands;
+    }
+
+    fn carry_out(&mut self, commands: &mut Vec<session::Command>, ctx: &mut Context<Self>) {
+        for command in commands.drain(..) {
+            self.carry_out_one(command, ctx);
+        }
+        self.set_alarm(ctx);
+    }
+
+    fn carry_out_one(&mut self, command: session::Command, ctx: &mut Context<Self>) {
+        use session::Command::*;
+        let endpoint = &self.equipment.endpoint;
+        match command {
+            Respond { transaction, response } => endpoint.do_send(Outgoing::Respond { transaction, response }),
+            Request { client, request, flow } => {
+                endpoint.do_send(Outgoing::Request { client, dialog: self.key, request, flow });
+            }
+            SendAck { request, flow } => endpoint.do_send(Outgoing::Ack { request, flow }),
+            Bind { call_id, local_tag, remote_tag } => {
+                endpoint.do_send(Outgoing::Bind { dialog: self.key, call_id, local_tag, remote_tag });
+            }
+            Media(plan) => self.order(Order::Plan(plan), ctx),
+            Established => self.tell_application(app::Event::Answered, ctx),
+            Key { key, .. } => self.press(KeySource::Signalling, key, ctx),
+            Ended { cause } => self.end(cause, ctx),
+        }
+    }
+
+    /// Runs the voice application and carries out what it asked for, in order.
+    fn tell_application(&mut self, event: app::Event, ctx: &mut Context<Self>) {
+        let Some(answering) = &mut self.answering else { return };
+        let now = self.equipment.environment.now();
+        let mut commands = std::mem::take(&mut self.app_commands);
+        answering.on_event(now, event, &mut commands);
+        for command in commands.drain(..) {
+            self.perform(command, ctx);
+        }
+        self.app_commands = commands;
+        self.set_alarm(ctx);
+    }
+
+    fn perform(&mut self, command: app::Command, ctx: &mut Context<Self>) {
+        use app::Command::*;
+        let id = self.call.details.id.clone();
+        let spool = &self.equipment.spool;
+        match command {
+            Play { id, language, what } => {
+                let audio = self.equipment.prompts.render(&language, &what, &|name| self.greetings.sound(name));
+                self.order(Order::Play { id: id.0, audio }, ctx);
+            }
+            PlayRecording { id: play, samples } => {
+                let recorded = spool.send(ReadBack(id)).into_actor(self);
+                ctx.spawn(recorded.map(move |recorded, dialog, ctx| {
+                    let mut audio = recorded.ok().and_then(Result::ok).unwrap_or_default();
+                    audio.truncate(usize::try_from(samples).unwrap_or(usize::MAX));
+                    dialog.order(Order::Play { id: play.0, audio: vec![audio.into()] }, ctx);
+                }));
+            }
+            StopPlaying => self.order(Order::StopPlaying, ctx),
+            Record { from, max, idle } => {
+                match self.recording_begun {
+                    false => spool.do_send(Begin(self.call.details.clone())),
+                    true => spool.do_send(Truncate { id, samples: from }),
+                }
+                self.recording_begun = true;
+                self.order(Order::Record(RecordRules { idle_timeout: idle, max_duration: max }), ctx);
+            }
+            StopRecording => self.order(Order::StopRecording, ctx),
+            DiscardRecording => spool.do_send(Truncate { id, samples: 0 }),
+            Mark { importance, sensitivity } => {
+                let ending = Outcome::VoiceMessage { samples: 0, importance, sensitivity }.into();
+                spool.do_send(spool_writer::Mark { id, ending });
+            }
+            Store(outcome) => self.store(outcome.into(), ctx),
+            HangUp => self.step(session::Event::HangUp, ctx),
+            Finished => self.application_finished(ctx),
+        }
+    }
+
+    fn store(&mut self, ending: Ending, ctx: &mut Context<Self>) {
+        let stored = self.equipment.spool.send(Finish { details: self.call.details.clone(), ending });
+        ctx.spawn(stored.into_actor(self).map(|stored, dialog, ctx| {
+            let stored = match stored {
+                Ok(stored) => stored.map_err(|error| error.to_string()),
+                Err(error) => Err(format!("the spool does not answer: {error}")),
+            };
+            dialog.tell_application(app::Event::Stored(stored), ctx);
+        }));
+        self.recording_begun = false;
+    }
+
+    fn press(&mut self, source: KeySource, key: char, ctx: &mut Context<Self>) {
+        if let Some(key) = self.keys.press(self.equipment.environment.now(), source, key) {
+            self.tell_application(app::Event::Key(key), ctx);
+        }
+    }
+
+    fn set_alarm(&mut self, ctx: &mut Context<Self>) {
+        let application = self.answering.as_ref().and_then(CallAnswering::next_deadline);
+        let deadline = self.session.next_deadline().into_iter().chain(application).min();
+        self.alarm.no_later_than(ctx, self.equipment.environment.now(), deadline, |dialog, ctx| {
+            dialog.alarm.rang();
+            dialog.step(session::Event::Tick, ctx);
+            dialog.tell_application(app::Event::Tick, ctx);
+        });
+    }
+
+    // ---- media
+
+    fn order(&mut self, order: Order, ctx: &mut Context<Self>) {
+        if self.stream.is_none() && self.ended.is_none() {
+            self.stream = self.start_stream(ctx);
+        }
+        match &self.stream {
+            Some(stream) => stream.do_send(Ordered(order)),
+            // the call is over: nobody hears what is played, and what is recorded has ended
+            None if matches!(order, Order::StopRecording | Order::Record(_)) => {
+                ctx.notify(Heard(StreamEvent::RecordingEnded { reason: RecordEnd::Stopped, samples: 0 }));
+            }
+            None => {}
+        }
+    }
+
+    fn start_stream(&mut self, ctx: &mut Context<Self>) -> Option<Addr<RtpStream>> {
+        let equipment = &self.equipment;
+        let environment = equipment.environment.clone();
+        let config = StreamConfig {
+            ssrc: environment.random_u64() as u32,
+            first_sequence: environment.random_u64() as u16,
+            first_timestamp: environment.random_u64() as u32,
+            cname: format!("{:016x}@{}", environment.random_u64(), equipment.settings.node),
+            media_timeout: equipment.settings.media_timeout,
+            signalling_peer: Some(self.call.peer),
+        };
+        let stream = RtpStream {
+            core: Stream::new(config, environment.now()),
+            environment,
+            sockets: self.call.sockets.take()?,
+            key: StreamKey(self.key.0),
+            clock: equipment.clock.clone(),
+            dialog: ctx.address(),
+            spool: equipment.spool.clone(),
+            recording: self.call.details.id.clone(),
+            outputs: Vec::new(),
+            ticks: 0,
+        };
+        Some(Actor::start_in_arbiter(&equipment.media, |_| stream))
+    }
+
+    // ---- the end
+
+    fn end(&mut self, cause: EndCause, ctx: &mut Context<Self>) {
+        self.ended = Some(cause);
+        self.tell_application(app::Event::HungUp, ctx);
+        // after the application's last orders: a recording it ended is complete by then
+        match &self.stream {
+            Some(stream) => {
+                let quality = stream.send(StopStream).into_actor(self);
+                ctx.spawn(quality.map(|quality, dialog, ctx| {
+                    dialog.stream = None;
+                    dialog.report(quality.ok());
+                    dialog.leave_when_over(ctx);
+                }));
+            }
+            None => self.report(None),
+        }
+    }
+
+    fn report(&self, quality: Option<Quality>) {
+        let _entered = self.span.enter();
+        match quality {
+            Some(quality) => tracing::info!(cause = ?self.ended, ?quality, "call ended"),
+            None => tracing::info!(cause = ?self.ended, "call ended"),
+        }
+    }
+
+    fn application_finished(&mut self, ctx: &mut Context<Self>) {
+        self.application_over = true;
+        if std::mem::take(&mut self.recording_begun) {
+            self.equipment.spool.do_send(Finish { details: self.call.details.clone(), ending: Ending::Discard });
+        }
+        self.leave_when_over(ctx);
+    }
+
+    /// Gives back everything: the endpoint forgets the dialog, the worker the call, the actor stops.
+    fn leave_when_over(&mut self, ctx: &mut Context<Self>) {
+        if self.application_over && self.ended.is_some() && self.stream.is_none() {
+            ctx.stop();
+        }
+    }
+}
+
+impl Actor for Dialog {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let now = self.equipment.environment.now();
+        let mut commands = Vec::new();
+        self.session.start(now, &mut commands);
+        self.carry_out(&mut commands, ctx);
+        if self.ended.is_some() {
+            return self.application_finished(ctx);
+        }
+        let (environment, store) = (self.equipment.environment.clone(), self.equipment.greetings.clone());
+        let greetings = Greetings::read(environment, store, self.call.details.mailbox.alias.clone());
+        ctx.spawn(greetings.into_actor(self).map(|greetings, dialog, ctx| {
+            dialog.answering = Some(CallAnswering::new(dialog.call.setup(&greetings, &dialog.equipment)));
+            dialog.greetings = greetings;
+            match dialog.ended {
+                // given up while the greetings were read: a missed call all the same
+                Some(_) => dialog.tell_application(app::Event::HungUp, ctx),
+                None => dialog.step(session::Event::Accept, ctx),
+            }
+        }));
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.equipment.endpoint.do_send(Outgoing::Forget { dialog: self.key });
+        self.worker.do_send(CallEnded(self.key));
+    }
+}
+
+impl Handler<DialogEvent> for Dialog {
+    type Result = ();
+
+    fn handle(&mut self, event: DialogEvent, ctx: &mut Self::Context) {
+        use session::Event;
+        let event = match event {
+            DialogEvent::Request { transaction, request } => Event::Request { transaction, request },
+            DialogEvent::Ack { request } => Event::Ack { request },
+            DialogEvent::Cancelled => Event::Cancelled,
+            DialogEvent::NoAck { transaction } => Event::NoAck { transaction },
+            DialogEvent::Response { client, response } => Event::Response { client, response },
+            DialogEvent::NoResponse { client } => Event::NoResponse { client },
+        };
+        self.step(event, ctx);
+    }
+}
+
+impl Handler<Heard> for Dialog {
+    type Result = ();
+
+    fn handle(&mut self, Heard(event): Heard, ctx: &mut Self::Context) {
+        match event {
+            StreamEvent::Key(key) => self.press(KeySource::Media, key, ctx),
+            StreamEvent::Played { id } => self.tell_application(app::Event::Played(app::PlayId(id)), ctx),
+            StreamEvent::RecordingEnded { reason, samples } => {
+                let reason = match reason {
+                    RecordEnd::Silence => app::RecordingEnd::Silence,
+                    RecordEnd::MaximumDuration => app::RecordingEnd::MaximumDuration,
+                    RecordEnd::Stopped => app::RecordingEnd::Stopped,
+                };
+                self.tell_application(app::Event::RecordingEnded { reason, samples }, ctx);
+            }
+            StreamEvent::NoMedia => {
+                tracing::warn!(parent: &self.span, "no media from the peer: the call is ended");
+                self.step(session::Event::HangUp, ctx);
+            }
+            // the peer's RTCP says it leaves; its BYE follows, or the media timeout does
+            StreamEvent::PeerLeft => {}
+        }
+    }
+}
+
+impl Handler<HangUp> for Dialog {
+    type Result = ();
+
+    fn handle(&mut self, _: HangUp, ctx: &mut Self::Context) {
+        self.step(session::Event::HangUp, ctx);
+    }
+}

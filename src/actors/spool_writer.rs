@@ -1,0 +1,305 @@
+//! The one writer of the spool: recorded audio to disk, and messages through their endings.
+//! Knows: the spool; runs on an Arbiter of its own, where blocking holds up no call. Must not: know calls or mail.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::delivery::{self, Delivery, Look};
+use crate::engine::Environment;
+use crate::apps::conversation::Outcome;
+use crate::mailbox::{CallDetails, Entry, EntryId, Importance, Recording, Sensitivity, Spool, SpoolError};
+
+/// Recorded audio is durable after so long.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// Up to so many recordings are synced one by one; more are synced by one call for all.
+const SYNC_SINGLY: usize = 4;
+/// What a crash cut off is a message from this length on.
+const SHORTEST_MESSAGE: Duration = Duration::from_secs(2);
+/// A recording whose end could not be written is tried again.
+const RECOVER_EVERY: Duration = Duration::from_secs(30);
+
+pub struct SpoolWriter {
+    environment: Arc<dyn Environment>,
+    spool: Spool,
+    delivery: Addr<Delivery>,
+    open: HashMap<EntryId, Recording>,
+    unsynced: BTreeSet<EntryId>,
+    state: SpoolState,
+}
+
+/// What others may know of the spool without asking.
+#[derive(Clone, Default)]
+pub struct SpoolState(Arc<SpoolFlags>);
+
+#[derive(Default)]
+struct SpoolFlags {
+    no_room: AtomicBool,
+    recordings: AtomicUsize,
+}
+
+impl SpoolState {
+    /// False when the disk is too full to take a message.
+    pub fn has_room(&self) -> bool {
+        !self.0.no_room.load(Ordering::Relaxed)
+    }
+
+    /// Recordings that are open.
+    pub fn recordings(&self) -> usize {
+        self.0.recordings.load(Ordering::Relaxed)
+    }
+}
+
+/// A recording begins. Failing, it makes [`Finish`] fail; the caller is told then.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Begin(pub CallDetails);
+
+/// Samples at 8 kHz for a recording.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Append {
+    pub id: EntryId,
+    pub samples: Vec<i16>,
+}
+
+/// Keeps only the first so many samples of a recording.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Truncate {
+    pub id: EntryId,
+    pub samples: u64,
+}
+
+/// How the message is to be delivered, kept with it at once.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Mark {
+    pub id: EntryId,
+    pub ending: Ending,
+}
+
+/// What was recorded so far.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<i16>, SpoolError>")]
+pub struct ReadBack(pub EntryId);
+
+/// How a call ends for its mailbox. The answer comes when it is durable.
+#[derive(Message)]
+#[rtype(result = "Result<(), SpoolError>")]
+pub struct Finish {
+    pub details: CallDetails,
+    pub ending: Ending,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The first so many samples are the message.
+    Message { samples: u64, importance: Importance, sensitivity: Sensitivity },
+    /// Nothing was left; the mailbox is told of the call if it wants to be.
+    Missed,
+    /// The caller took it back, and the mailbox does not want to know.
+    Discard,
+}
+
+impl From<Outcome> for Ending {
+    fn from(outcome: Outcome) -> Ending {
+        use crate::apps::conversation as app;
+        match outcome {
+            Outcome::MissedCall => Ending::Missed,
+            Outcome::VoiceMessage { samples, importance, sensitivity } => Ending::Message {
+                samples,
+                importance: match importance {
+                    app::Importance::Normal => Importance::Normal,
+                    app::Importance::High => Importance::High,
+                },
+                sensitivity: match sensitivity {
+                    app::Sensitivity::Normal => Sensitivity::Normal,
+                    app::Sensitivity::Private => Sensitivity::Private,
+                },
+            },
+        }
+    }
+}
+
+impl SpoolWriter {
+    pub fn new(environment: Arc<dyn Environment>, spool: Spool, delivery: Addr<Delivery>) -> (SpoolWriter, SpoolState) {
+        let state = SpoolState::default();
+        let writer = SpoolWriter {
+            environment,
+            spool,
+            delivery,
+            open: HashMap::new(),
+            unsynced: BTreeSet::new(),
+            state: state.clone(),
+        };
+        (writer, state)
+    }
+
+    fn sync(&mut self, _: &mut Context<Self>) {
+        self.look_for_room();
+        let unsynced = std::mem::take(&mut self.unsynced);
+        let synced = match unsynced.len() {
+            0 => return,
+            1..=SYNC_SINGLY => unsynced.iter().try_for_each(|id| self.open.get_mut(id).map_or(Ok(()), Recording::sync)),
+            _ => self.spool.sync_all(),
+        };
+        if let Err(error) = synced {
+            tracing::error!(%error, "recorded audio is not durable; it is tried again in a second");
+            self.unsynced = unsynced;
+        }
+    }
+
+    fn look_for_room(&mut self) {
+        let no_room = match self.spool.has_room() {
+            Ok(room) => !room,
+            Err(error) => {
+                tracing::error!(%error, "spool");
+                true
+            }
+        };
+        if self.state.0.no_room.swap(no_room, Ordering::Relaxed) != no_room {
+            match no_room {
+                true => tracing::error!("disk full: no messages are taken until there is room in the spool"),
+                false => tracing::info!("there is room in the spool again: messages are taken"),
+            }
+        }
+    }
+
+    /// Finishes what an earlier process, or an earlier attempt, could not.
+    fn recover(&mut self, _: &mut Context<Self>) {
+        let recovered = match self.spool.recover(SHORTEST_MESSAGE, self.environment.wall()) {
+            Ok(recovered) => recovered,
+            Err(error) => return tracing::error!(%error, "recordings that had not ended cannot be finished yet"),
+        };
+        for id in recovered.finished.iter().chain(&recovered.missed) {
+            tracing::warn!(message = %id, "call that had been cut off is kept");
+        }
+        for (folder, reason) in &recovered.damaged {
+            tracing::error!(folder, reason, "ALARM: message cannot be read; it is kept in spool/failed");
+        }
+        for error in &recovered.errors {
+            tracing::error!(%error, "recording cannot be finished yet");
+        }
+        if !recovered.finished.is_empty() || !recovered.missed.is_empty() {
+            self.delivery.do_send(Look);
+        }
+    }
+
+    fn finish(&mut self, Finish { details, ending }: Finish) -> Result<(), SpoolError> {
+        let now = self.environment.wall();
+        let recording = self.open.remove(&details.id);
+        self.unsynced.remove(&details.id);
+        let entry = match (recording, ending) {
+            (Some(mut recording), Ending::Message { samples, importance, sensitivity }) => {
+                if (importance, sensitivity) != Default::default() {
+                    recording.set_flags(importance, sensitivity)?;
+                }
+                recording.finish(samples, now)?
+            }
+            (Some(recording), Ending::Missed) if details.notify_missed_call => recording.finish_as_missed_call(now)?,
+            (Some(recording), Ending::Missed | Ending::Discard) => return recording.discard(),
+            (None, Ending::Missed) if details.notify_missed_call => self.spool.missed_call(details, now)?,
+            (None, Ending::Missed | Ending::Discard) => return Ok(()),
+            (None, Ending::Message { .. }) => return Err(SpoolError::NotBegun(details.id)),
+        };
+        self.announce(entry);
+        Ok(())
+    }
+
+    fn announce(&self, entry: Entry) {
+        let mailbox = entry.record.details.mailbox.alias.clone();
+        self.delivery.do_send(delivery::Finished { id: entry.id().clone(), mailbox, state: entry.delivery });
+    }
+
+    fn count(&self) {
+        self.state.0.recordings.store(self.open.len(), Ordering::Relaxed);
+    }
+}
+
+impl Actor for SpoolWriter {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.recover(ctx);
+        self.look_for_room();
+        ctx.run_interval(SYNC_EVERY, Self::sync);
+        ctx.run_interval(RECOVER_EVERY, Self::recover);
+    }
+}
+
+impl Handler<Begin> for SpoolWriter {
+    type Result = ();
+
+    fn handle(&mut self, Begin(details): Begin, _: &mut Self::Context) {
+        let id = details.id.clone();
+        match self.spool.begin(details) {
+            Ok(recording) => {
+                self.open.insert(id, recording);
+                self.count();
+            }
+            Err(error) => tracing::error!(message = %id, %error, "recording cannot begin"),
+        }
+    }
+}
+
+impl Handler<Append> for SpoolWriter {
+    type Result = ();
+
+    fn handle(&mut self, Append { id, samples }: Append, _: &mut Self::Context) {
+        let Some(recording) = self.open.get_mut(&id) else { return };
+        match recording.append(&samples) {
+            Ok(()) => drop(self.unsynced.insert(id)),
+            Err(error) => tracing::error!(message = %id, %error, "a second of recorded audio is lost"),
+        }
+    }
+}
+
+impl Handler<Truncate> for SpoolWriter {
+    type Result = ();
+
+    fn handle(&mut self, Truncate { id, samples }: Truncate, _: &mut Self::Context) {
+        let Some(recording) = self.open.get_mut(&id) else { return };
+        if let Err(error) = recording.truncate(samples) {
+            tracing::error!(message = %id, %error, "recording cannot be shortened");
+        }
+    }
+}
+
+impl Handler<Mark> for SpoolWriter {
+    type Result = ();
+
+    fn handle(&mut self, Mark { id, ending }: Mark, _: &mut Self::Context) {
+        let (Some(recording), Ending::Message { importance, sensitivity, .. }) = (self.open.get_mut(&id), ending) else {
+            return;
+        };
+        if let Err(error) = recording.set_flags(importance, sensitivity) {
+            tracing::error!(message = %id, %error, "marks of the message cannot be kept yet");
+        }
+    }
+}
+
+impl Handler<ReadBack> for SpoolWriter {
+    type Result = Result<Vec<i16>, SpoolError>;
+
+    fn handle(&mut self, ReadBack(id): ReadBack, _: &mut Self::Context) -> Self::Result {
+        self.open.get(&id).ok_or(SpoolError::NotBegun(id))?.audio()
+    }
+}
+
+impl Handler<Finish> for SpoolWriter {
+    type Result = Result<(), SpoolError>;
+
+    fn handle(&mut self, finish: Finish, _: &mut Self::Context) -> Self::Result {
+        let id = finish.details.id.clone();
+        let finished = self.finish(finish);
+        self.count();
+        if let Err(error) = &finished {
+            tracing::error!(message = %id, %error, "message cannot be finished; what is on disk is kept and tried again");
+        }
+        finished
+    }
+}

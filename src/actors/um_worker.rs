@@ -1,0 +1,225 @@
+//! The UM worker: admits calls, understands where they go, and starts a dialog for each.
+//! Knows: the directory in force, what is needed to serve a call. Must not: know what happens inside one.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::call::Call;
+use super::dialog::{Dialog, HangUp};
+use super::media_clock::MediaClock;
+use super::rtp_ports::RtpPorts;
+use super::sip_endpoint::{Incoming, Outgoing, Own, SipEndpoint};
+use super::spool_writer::{SpoolState, SpoolWriter};
+use crate::directory::Directory;
+use crate::engine::Environment;
+use crate::mailbox::greetings::Greetings;
+use crate::prompts::Prompts;
+use crate::protocol::sip::dialog::{Refusal, options_answer};
+use crate::protocol::sip::endpoint::{DialogKey, ServerTransaction};
+use crate::protocol::sip::{Flow, HeaderName, Method, Response, Status};
+
+/// A full or stopping server is asked again after so long.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// What every call of this worker shares.
+#[derive(Clone)]
+pub struct Equipment {
+    pub environment: Arc<dyn Environment>,
+    pub endpoint: Addr<SipEndpoint>,
+    pub spool: Addr<SpoolWriter>,
+    pub spool_state: SpoolState,
+    pub clock: Addr<MediaClock>,
+    /// Where media streams run.
+    pub media: ArbiterHandle,
+    pub ports: RtpPorts,
+    pub prompts: Arc<Prompts>,
+    pub greetings: Greetings,
+    pub settings: Arc<Settings>,
+}
+
+/// What the node's configuration says about calls.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Name of this server, in Server headers and Message-IDs.
+    pub server: String,
+    pub node: String,
+    /// What peers are told to send to; the address of the way to them when not set.
+    pub advertised: Option<IpAddr>,
+    pub max_calls: usize,
+    pub media_timeout: Duration,
+    pub session_expires: Duration,
+    pub min_se: Duration,
+}
+
+pub struct UmWorker {
+    equipment: Equipment,
+    directory: Arc<Directory>,
+    calls: HashMap<DialogKey, Addr<Dialog>>,
+    /// Our address on the way to each peer network; the routing table is asked once.
+    addresses: HashMap<IpAddr, IpAddr>,
+    draining: bool,
+}
+
+/// A new directory is in force: the next call is understood by it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct UseDirectory(pub Arc<Directory>);
+
+/// A call has ended and holds nothing any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CallEnded(pub DialogKey);
+
+/// How many calls there are.
+#[derive(Message)]
+#[rtype(result = "usize")]
+pub struct CountCalls;
+
+/// Take no new calls.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Drain;
+
+/// End every call now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct DropCalls;
+
+impl UmWorker {
+    pub fn new(equipment: Equipment, directory: Arc<Directory>) -> UmWorker {
+        UmWorker { equipment, directory, calls: HashMap::new(), addresses: HashMap::new(), draining: false }
+    }
+
+    fn invite(&mut self, key: DialogKey, incoming: Incoming, ctx: &mut Context<Self>) {
+        match self.admit(&incoming) {
+            Ok(call) => {
+                let dialog = Dialog::start(key, call, incoming, self.equipment.clone(), ctx.address());
+                self.calls.insert(key, dialog.clone());
+                self.equipment.endpoint.do_send(Own { key, dialog });
+            }
+            Err(refusal) => {
+                let Incoming { transaction, request, flow, .. } = incoming;
+                tracing::warn!(
+                    call_id = request.headers.get(&HeaderName::CallId).unwrap_or_default(),
+                    peer = %flow.remote,
+                    status = refusal.status.code(),
+                    reason = refusal.text,
+                    "call refused"
+                );
+                let response = refusal.response(&request);
+                self.respond(transaction, response);
+                self.equipment.endpoint.do_send(Outgoing::Forget { dialog: key });
+            }
+        }
+    }
+
+    /// Whether and how a call is taken.
+    fn admit(&mut self, incoming: &Incoming) -> Result<Call, Refusal> {
+        let settings = &self.equipment.settings;
+        let busy = |text: &str| Refusal::new(Status::SERVICE_UNAVAILABLE, text).retry_after(RETRY_AFTER);
+        if self.draining {
+            return Err(busy("this server is going out of service"));
+        }
+        if self.calls.len() >= settings.max_calls {
+            return Err(busy(&format!("this server has its {} calls (MaxCallsAllowed)", settings.max_calls)));
+        }
+        let address = self.address_towards(incoming.flow).map_err(|error| {
+            Refusal::new(Status::SERVER_INTERNAL_ERROR, &format!("no way to {}: {error}", incoming.flow.remote.ip()))
+        })?;
+        Call::place(incoming, &self.directory, address, &self.equipment)
+    }
+
+    /// The address we name to this peer in Contact and SDP.
+    fn address_towards(&mut self, flow: Flow) -> io::Result<IpAddr> {
+        if let Some(advertised) = self.equipment.settings.advertised {
+            return Ok(advertised);
+        }
+        if !flow.local.ip().is_unspecified() {
+            return Ok(flow.local.ip());
+        }
+        let remote = flow.remote.ip();
+        if let Some(address) = self.addresses.get(&remote) {
+            return Ok(*address);
+        }
+        let address = self.equipment.environment.address_towards(remote)?;
+        self.addresses.insert(remote, address);
+        Ok(address)
+    }
+
+    /// Answers a request outside any dialog that is no INVITE.
+    fn answer(&self, Incoming { transaction, request, .. }: Incoming) {
+        let response = match request.method {
+            Method::Options if self.draining => {
+                Refusal::new(Status::SERVICE_UNAVAILABLE, "this server is going out of service").response(&request)
+            }
+            Method::Options => options_answer(&request),
+            _ => Refusal::new(Status::METHOD_NOT_ALLOWED, "only calls and OPTIONS are taken here").response(&request),
+        };
+        self.respond(transaction, response);
+    }
+
+    fn respond(&self, transaction: ServerTransaction, response: Response) {
+        self.equipment.endpoint.do_send(Outgoing::Respond { transaction, response });
+    }
+}
+
+impl Actor for UmWorker {
+    type Context = Context<Self>;
+}
+
+impl Handler<Incoming> for UmWorker {
+    type Result = ();
+
+    fn handle(&mut self, incoming: Incoming, ctx: &mut Self::Context) {
+        match incoming.dialog {
+            Some(key) => self.invite(key, incoming, ctx),
+            None => self.answer(incoming),
+        }
+    }
+}
+
+impl Handler<UseDirectory> for UmWorker {
+    type Result = ();
+
+    fn handle(&mut self, UseDirectory(directory): UseDirectory, _: &mut Self::Context) {
+        self.directory = directory;
+    }
+}
+
+impl Handler<CallEnded> for UmWorker {
+    type Result = ();
+
+    fn handle(&mut self, CallEnded(key): CallEnded, _: &mut Self::Context) {
+        self.calls.remove(&key);
+    }
+}
+
+impl Handler<CountCalls> for UmWorker {
+    type Result = usize;
+
+    fn handle(&mut self, _: CountCalls, _: &mut Self::Context) -> usize {
+        self.calls.len()
+    }
+}
+
+impl Handler<Drain> for UmWorker {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) {
+        self.draining = true;
+    }
+}
+
+impl Handler<DropCalls> for UmWorker {
+    type Result = ();
+
+    fn handle(&mut self, _: DropCalls, _: &mut Self::Context) {
+        self.draining = true;
+        self.calls.values().for_each(|dialog| dialog.do_send(HangUp));
+    }
+}

@@ -1,0 +1,200 @@
+//! `ringpost serve`: starts the node, says where it listens, and stops it when told to.
+//! Knows: configuration, signals, the engine. Must not: know how a call is answered.
+
+use std::error::Error;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::Folders;
+use super::organisation::{read_config, read_directory};
+use crate::actors::um_worker::Settings;
+use crate::admin::control::ControlSocket;
+use crate::engine::config::{LogFormat, LogLevel, MailStore, NodeConfig, SmtpConfig, StartTls};
+use crate::engine::disk::RealDisk;
+use crate::engine::real::RealEnvironment;
+use crate::engine::{Engine, Parts, Placement};
+use crate::mailbox::greetings::Greetings;
+use crate::mailbox::store::{Maildir, Security, SmtpSettings, SmtpStore};
+use crate::mailbox::{Composer, MailboxStore, Spool};
+use crate::prompts::Prompts;
+
+/// A stream connection that carried nothing for so long is closed. Gateways keep theirs alive with OPTIONS.
+const STREAM_IDLE: Duration = Duration::from_secs(15 * 60);
+/// Connections to the mail server.
+const DELIVERIES_AT_ONCE: u32 = 8;
+/// How often a draining node looks whether its last call has ended.
+const LOOK: Duration = Duration::from_millis(100);
+/// Calls that were told to end are waited for so long.
+const LAST_BYES: Duration = Duration::from_secs(3);
+
+pub(super) fn run(folders: &Folders) -> Result<(), Box<dyn Error>> {
+    let config = read_config(folders)?;
+    start_log(&config);
+    let parts = |config: &NodeConfig| -> Result<Parts, Box<dyn Error>> {
+        let directory = read_directory(config)?;
+        let (prompts, faults) = Prompts::load(&RealDisk, config.prompts.as_deref());
+        faults.iter().for_each(|fault| tracing::warn!(%fault, "prompt"));
+        Ok(Parts {
+            environment: Arc::new(RealEnvironment),
+            placement: Placement::threads(),
+            datagram: config.listeners().into_iter().map(|(_, address)| address).collect(),
+            stream: config.listeners().into_iter().map(|(_, address)| address).collect(),
+            stream_idle: STREAM_IDLE,
+            settings: settings(config),
+            rtp_ports: config.rtp.ports.clone(),
+            directory,
+            prompts,
+            spool: Spool::open(Arc::new(RealDisk), folders.data.join("spool"))?,
+            greetings: Greetings::new(Arc::new(RealDisk), folders.data.join("greetings")),
+            composer: Composer {
+                sender_name: "Ringpost".to_owned(),
+                sender_address: config.mail.from.to_string(),
+                time_zone: jiff::tz::TimeZone::system(),
+            },
+            store: store(config, &folders.data)?,
+        })
+    };
+    let system = actix_rt::System::new();
+    system.block_on(async {
+        std::fs::create_dir_all(&folders.data)?;
+        let control = ControlSocket::bind(&folders.data).await?;
+        let engine = Engine::start(parts(&config)?)?;
+        announce(&engine, &config, &folders.data);
+        tokio::select! {
+            () = control.serve(&engine) => Ok(()),
+            stopped = until_stopped(&engine, folders) => stopped,
+        }
+    })
+}
+
+/// Serves signals: SIGHUP reads the directory again; the first SIGTERM (or interrupt) lets calls end, the second ends
+/// them.
+async fn until_stopped(engine: &Engine, folders: &Folders) -> Result<(), Box<dyn Error>> {
+    let mut refresh = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    loop {
+        tokio::select! {
+            _ = refresh.recv() => reread_directory(engine, folders),
+            () = either(&mut terminate, &mut interrupt) => break,
+        }
+    }
+    tracing::info!("draining: no new calls; a second signal ends those in progress");
+    engine.drain();
+    tokio::select! {
+        () = until_no_calls(engine) => {}
+        () = either(&mut terminate, &mut interrupt) => {
+            tracing::warn!("calls in progress are ended");
+            engine.drop_calls();
+            // a peer that does not answer our BYE holds up nothing: its message is in the spool
+            let _ = tokio::time::timeout(LAST_BYES, until_no_calls(engine)).await;
+        }
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn either(one: &mut Signal, other: &mut Signal) {
+    tokio::select! {
+        _ = one.recv() => {}
+        _ = other.recv() => {}
+    }
+}
+
+async fn until_no_calls(engine: &Engine) {
+    while engine.load().await.calls > 0 {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn reread_directory(engine: &Engine, folders: &Folders) {
+    let directory = read_config(folders).and_then(|config| read_directory(&config));
+    match directory {
+        Ok(directory) => {
+            engine.use_directory(directory);
+            tracing::info!("the directory was read again and is in force");
+        }
+        Err(faults) => tracing::error!(%faults, "the directory is not valid: the one in force stays"),
+    }
+}
+
+fn settings(config: &NodeConfig) -> Settings {
+    let node = config.name.as_ref().map_or_else(host_name, ToString::to_string);
+    Settings {
+        server: format!("Ringpost/{}", env!("CARGO_PKG_VERSION")),
+        node,
+        advertised: config.sip.advertised_address,
+        max_calls: config.max_calls_allowed as usize,
+        media_timeout: config.rtp.media_timeout,
+        session_expires: config.sip.session_expires,
+        min_se: config.sip.min_se,
+    }
+}
+
+fn host_name() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".to_owned())
+}
+
+fn store(config: &NodeConfig, data: &Path) -> Result<Arc<dyn MailboxStore>, Box<dyn Error>> {
+    Ok(match &config.mail.store {
+        MailStore::Maildir => Arc::new(Maildir::open(Arc::new(RealDisk), data.join("mail"))?),
+        MailStore::Smtp(smtp) => Arc::new(SmtpStore::new(smtp_settings(smtp, config)?)?),
+    })
+}
+
+fn smtp_settings(smtp: &SmtpConfig, config: &NodeConfig) -> Result<SmtpSettings, Box<dyn Error>> {
+    let credentials = match &smtp.credentials {
+        None => None,
+        Some(credentials) => {
+            let password = credentials.password.reveal(&RealDisk).map_err(|error| format!("SMTP password: {error}"))?;
+            Some((credentials.username.clone(), password.expose().to_owned()))
+        }
+    };
+    Ok(SmtpSettings {
+        host: smtp.host.clone(),
+        port: smtp.port,
+        security: match smtp.starttls {
+            StartTls::Required => Security::StartTls,
+            StartTls::Opportunistic => Security::Opportunistic,
+            StartTls::Never => Security::Unprotected,
+        },
+        credentials,
+        hello_name: smtp.hello_name.as_ref().map_or_else(host_name, ToString::to_string),
+        timeout: smtp.timeout,
+        return_path: Some(config.mail.from.to_string()),
+        root_certificates: Vec::new(),
+        connections: DELIVERIES_AT_ONCE,
+    })
+}
+
+fn start_log(config: &NodeConfig) {
+    let level = match config.logging.level {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Trace => tracing::Level::TRACE,
+    };
+    let log = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(std::io::stderr);
+    match config.logging.format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+/// The one line scripts wait for, and what a person wants to know.
+fn announce(engine: &Engine, config: &NodeConfig, data: &Path) {
+    for listener in engine.listeners() {
+        tracing::info!("listening on {listener}");
+    }
+    let messages = match &config.mail.store {
+        MailStore::Maildir => format!("{}/<alias>/new", data.join("mail").display()),
+        MailStore::Smtp(smtp) => format!("smtp://{}:{}", smtp.host, smtp.port),
+    };
+    tracing::info!(messages, "ready");
+}

@@ -1,0 +1,142 @@
+//! From configuration text to a [`Directory`]: parse the files, read every object, tie them together.
+//! Knows: the kinds of objects. Must not: know one object's keys, read a file.
+//! Every fault of every file is found in one pass, except those that would only follow from another.
+
+use toml_edit::{Document, Item, Table};
+
+use super::fields::{Fields, unknown_key};
+use super::lookup::Objects;
+use super::names::Name;
+use super::registry::Registry;
+use super::source::{Fault, Faults, Located, Place, SourceFile};
+use super::{DialPlan, Directory, HuntGroup, IpGateway, Mailbox, MailboxPolicy, link, registry};
+
+const KINDS: [&str; 5] = ["dial_plan", "ip_gateway", "hunt_group", "mailbox_policy", "mailbox"];
+const LATER_KINDS: [&str; 2] = ["auto_attendant", "call_answering_rule"];
+
+impl Directory {
+    /// Reads the organisation. The order of files and of objects in them does not matter.
+    ///
+    /// # Errors
+    /// Everything that is wrong, by file and line.
+    pub fn load(sources: &[SourceFile]) -> Result<Directory, Vec<Fault>> {
+        let faults = Faults::new(sources);
+        let files = sources.iter().enumerate();
+        let documents: Vec<_> = files.map(|(file, source)| parse(file, source, &faults)).collect();
+        let tables = tables(&documents, &faults);
+        let objects = read(&tables, documents.iter().all(Option::is_some), &faults);
+        match faults.count() {
+            0 => Ok(Directory::assemble(objects)),
+            _ => Err(faults.into_sorted()),
+        }
+    }
+}
+
+/// `[[kind]]`, the number of its file, its table.
+type KindTable<'t> = (&'static str, usize, &'t Table);
+
+fn parse<'s>(file: usize, source: &'s SourceFile, faults: &Faults) -> Option<Document<&'s str>> {
+    let report = |error: toml_edit::TomlError| {
+        let offset = error.span().map_or(0, |span| span.start);
+        let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+        faults.add(Place { file, offset }, "", format!("is not TOML: {message}"));
+    };
+    Document::parse(source.text.as_str()).map_err(report).ok()
+}
+
+/// The tables of all objects in order; anything else at the top of a file is a fault.
+fn tables<'t>(documents: &'t [Option<Document<&str>>], faults: &Faults) -> Vec<KindTable<'t>> {
+    let mut tables = Vec::new();
+    for (file, document) in documents.iter().enumerate() {
+        for (key, item) in document.iter().flat_map(|document| document.iter()) {
+            let message = match (KINDS.into_iter().find(|kind| *kind == key), item) {
+                (Some(kind), Item::ArrayOfTables(found)) => {
+                    tables.extend(found.iter().map(|table| (kind, file, table)));
+                    continue;
+                }
+                (Some(kind), _) => format!("write each one as [[{kind}]]"),
+                (None, _) if LATER_KINDS.contains(&key) => "is not supported yet; take it out".to_owned(),
+                (None, _) => unknown_key(key, KINDS.into_iter()),
+            };
+            faults.add(place_of(file, item), key, message);
+        }
+    }
+    tables
+}
+
+/// `complete`: all files could be parsed.
+fn read<'t>(tables: &'t [KindTable<'t>], complete: bool, faults: &'t Faults<'t>) -> Objects {
+    let of = |kind: &'static str| {
+        let found = tables.iter().filter(move |(found, _, _)| *found == kind);
+        found.map(|&(_, file, table)| Fields::new(table, file, faults))
+    };
+
+    let mut plans = Registry::new("dial plan", complete);
+    let mut contexts = Vec::new();
+    for fields in of("dial_plan") {
+        let (name, place) = (fields.glance("name"), fields.place_of_key("name"));
+        let contexts_place = fields.place_of_key("equivalent_dial_plan_phone_contexts");
+        let plan = DialPlan::read(fields);
+        let named = plan.iter().flat_map(|plan| &plan.equivalent_dial_plan_phone_contexts);
+        contexts.extend(named.map(|context| Located { value: context.clone(), place: contexts_place }));
+        plans.declare(name, place, plan, faults);
+    }
+    check_contexts(&contexts, &plans, faults);
+
+    let mut gateways = Registry::new("IP gateway", complete);
+    let mut addresses = registry::Unique::new("address");
+    for fields in of("ip_gateway") {
+        let (name, place) = (fields.glance("name"), fields.place_of_key("name"));
+        let address_place = fields.place_of_key("address");
+        let gateway = IpGateway::read(fields);
+        if let Some(IpGateway { address, port, .. }) = &gateway {
+            let shown = format_args!("{address} with port {port}");
+            addresses.claim((address.clone(), *port), address_place, shown, faults);
+        }
+        gateways.declare(name, place, gateway, faults);
+    }
+
+    let mut policies = Registry::new("mailbox policy", complete);
+    for fields in of("mailbox_policy") {
+        let (name, place) = (fields.glance("name"), fields.place_of_key("name"));
+        let policy = MailboxPolicy::read(fields).and_then(|text| {
+            let dial_plan = plans.find("dial_plan", &text.dial_plan, faults)?;
+            Some(text.with_plan(dial_plan))
+        });
+        policies.declare(name, place, policy, faults);
+    }
+
+    let hunt_groups = of("hunt_group").filter_map(HuntGroup::read).collect();
+    let mailboxes = of("mailbox").filter_map(Mailbox::read).collect();
+    Objects {
+        hunt_groups: link::hunt_groups(hunt_groups, &gateways, &plans, faults),
+        mailboxes: link::mailboxes(mailboxes, &policies, faults),
+        dial_plans: plans.into_objects(),
+        ip_gateways: gateways.into_objects(),
+        mailbox_policies: policies.into_objects(),
+    }
+}
+
+fn check_contexts(contexts: &[Located<Name>], plans: &Registry<DialPlan>, faults: &Faults) {
+    for Located { value: context, place } in contexts {
+        let key = context.key();
+        if plans.is_complete() && !plans.keys().any(|plan| names_plan(&key, plan)) {
+            let message =
+                format!("\"{context}\" names no dial plan; write a plan's name, or its name, a dot and a domain");
+            faults.add(*place, "equivalent_dial_plan_phone_contexts", message);
+        }
+    }
+}
+
+/// True when a phone context is a plan's: its name, or its name, a dot and a domain. Both as [`Name::key`] makes them.
+pub(super) fn names_plan(context: &str, plan: &str) -> bool {
+    context.strip_prefix(plan).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+fn place_of(file: usize, item: &Item) -> Place {
+    let span = match item {
+        Item::ArrayOfTables(tables) => tables.iter().next().and_then(Table::span),
+        _ => item.span(),
+    };
+    Place { file, offset: span.map_or(0, |span| span.start) }
+}

@@ -1,0 +1,265 @@
+//! The directory in force: its objects, and the indexes a call is looked up in.
+//! Knows: validated objects (`load` made them), addresses, numbers. Must not: decide what a call is (that is `resolve`).
+//! Every lookup of a call takes a fixed number of steps, however many mailboxes there are.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::load::names_plan;
+use super::names::{E164Number, Extension, HostName, Name, PilotNumber, SipAddress, fold};
+use super::numbers::{Match, Number};
+use super::{DialPlan, GatewayAddress, HuntGroup, IpGateway, Mailbox, MailboxPolicy, UriType};
+
+/// The organisation, validated and indexed.
+#[derive(Debug, Clone, Default)]
+pub struct Directory {
+    objects: Objects,
+    dial_plans: HashMap<String, Arc<DialPlan>>,
+    aliases: HashMap<String, Arc<Mailbox>>,
+    /// By plan.
+    users: HashMap<String, Users>,
+    /// By gateway.
+    links: HashMap<String, Links>,
+    gateways: HashMap<IpAddr, Vec<Arc<IpGateway>>>,
+    located: HashMap<HostName, Vec<IpAddr>>,
+}
+
+/// The objects as the files have them, in order.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Objects {
+    pub dial_plans: Vec<Arc<DialPlan>>,
+    pub ip_gateways: Vec<Arc<IpGateway>>,
+    pub hunt_groups: Vec<Arc<HuntGroup>>,
+    pub mailbox_policies: Vec<Arc<MailboxPolicy>>,
+    pub mailboxes: Vec<Arc<Mailbox>>,
+}
+
+/// The mailboxes of one plan by all that names them.
+#[derive(Debug, Clone, Default)]
+struct Users {
+    extensions: HashMap<Extension, Arc<Mailbox>>,
+    numbers: HashMap<E164Number, Arc<Mailbox>>,
+    addresses: HashMap<SipAddress, Arc<Mailbox>>,
+    /// Plans whose users are recognised as callers, too.
+    equivalents: Vec<Arc<DialPlan>>,
+}
+
+/// What the hunt groups of one gateway lead to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Links {
+    pilots: HashMap<String, Arc<HuntGroup>>,
+    /// The group that takes what no other takes.
+    pub catch_all: Option<Arc<HuntGroup>>,
+    /// For each plan the first group that leads to it, in order.
+    pub plans: Vec<Arc<HuntGroup>>,
+    /// Access numbers of those plans.
+    access_numbers: HashMap<String, Arc<HuntGroup>>,
+}
+
+impl Directory {
+    pub fn dial_plans(&self) -> &[Arc<DialPlan>] {
+        &self.objects.dial_plans
+    }
+
+    pub fn ip_gateways(&self) -> &[Arc<IpGateway>] {
+        &self.objects.ip_gateways
+    }
+
+    pub fn hunt_groups(&self) -> &[Arc<HuntGroup>] {
+        &self.objects.hunt_groups
+    }
+
+    pub fn mailbox_policies(&self) -> &[Arc<MailboxPolicy>] {
+        &self.objects.mailbox_policies
+    }
+
+    pub fn mailboxes(&self) -> &[Arc<Mailbox>] {
+        #[cfg(test)]
+        steps::add(self.objects.mailboxes.len());
+        &self.objects.mailboxes
+    }
+
+    /// The mailbox with an alias, in any case.
+    pub fn mailbox(&self, alias: &str) -> Option<&Arc<Mailbox>> {
+        self.aliases.get(&fold(alias))
+    }
+
+    /// The dial plan with a name, in any case.
+    pub fn dial_plan(&self, name: &str) -> Option<&Arc<DialPlan>> {
+        self.dial_plans.get(&fold(name))
+    }
+
+    /// Host names of gateways, for the caller to resolve and hand to [`Directory::locate`].
+    pub fn gateway_hosts(&self) -> impl Iterator<Item = &HostName> {
+        self.objects.ip_gateways.iter().filter_map(|gateway| match &gateway.address {
+            GatewayAddress::Host(host) => Some(host),
+            GatewayAddress::Ip(_) => None,
+        })
+    }
+
+    /// Sets the addresses that a gateway host name resolves to, in place of those it had. Until then no call is taken
+    /// from the gateways of that name.
+    pub fn locate(&mut self, host: &HostName, addresses: &[IpAddr]) {
+        self.located.insert(host.clone(), addresses.iter().map(IpAddr::to_canonical).collect());
+        self.index_gateways();
+    }
+
+    pub(super) fn assemble(objects: Objects) -> Directory {
+        let mut directory = Directory { objects, ..Directory::default() };
+        for plan in &directory.objects.dial_plans {
+            directory.dial_plans.insert(plan.name.key(), plan.clone());
+        }
+        for plan in &directory.objects.dial_plans {
+            let contexts = plan.equivalent_dial_plan_phone_contexts.iter();
+            let equivalents = contexts.filter_map(|context| directory.plan_of_context(context)).collect();
+            directory.users.insert(plan.name.key(), Users { equivalents, ..Users::default() });
+        }
+        directory.index_mailboxes();
+        directory.index_hunt_groups();
+        directory.index_gateways();
+        directory
+    }
+
+    fn index_mailboxes(&mut self) {
+        for mailbox in &self.objects.mailboxes {
+            self.aliases.insert(mailbox.alias.key(), mailbox.clone());
+            let Some(users) = self.users.get_mut(&mailbox.dial_plan().name.key()) else { continue };
+            let each = || std::iter::repeat(mailbox.clone());
+            users.extensions.extend(mailbox.extensions.iter().cloned().zip(each()));
+            users.numbers.extend(mailbox.e164_numbers.iter().cloned().zip(each()));
+            users.addresses.extend(mailbox.sip_addresses.iter().cloned().zip(each()));
+        }
+    }
+
+    fn index_hunt_groups(&mut self) {
+        for group in &self.objects.hunt_groups {
+            let links = self.links.entry(group.ip_gateway.name.key()).or_default();
+            let pilots = group.pilot_identifier.iter();
+            links.pilots.extend(pilots.map(|pilot| (pilot.key().to_owned(), group.clone())));
+            if group.pilot_identifier.is_empty() {
+                links.catch_all = Some(group.clone());
+            }
+            if links.plans.iter().all(|known| known.dial_plan.name != group.dial_plan.name) {
+                links.plans.push(group.clone());
+                for number in &group.dial_plan.access_telephone_numbers {
+                    links.access_numbers.entry(number.key().to_owned()).or_insert_with(|| group.clone());
+                }
+            }
+        }
+    }
+
+    fn index_gateways(&mut self) {
+        self.gateways.clear();
+        for gateway in &self.objects.ip_gateways {
+            let addresses = match &gateway.address {
+                GatewayAddress::Ip(address) => std::slice::from_ref(address),
+                GatewayAddress::Host(host) => self.located.get(host).map_or(&[][..], Vec::as_slice),
+            };
+            for address in addresses {
+                self.gateways.entry(*address).or_default().push(gateway.clone());
+            }
+        }
+    }
+
+    /// The plan with the longest name that the context is or begins with.
+    fn plan_of_context(&self, context: &Name) -> Option<Arc<DialPlan>> {
+        let key = context.key();
+        let named = self.dial_plans.iter().filter(|(plan, _)| names_plan(&key, plan));
+        named.max_by_key(|(plan, _)| plan.len()).map(|(_, plan)| plan.clone())
+    }
+
+    /// The gateway a call comes from: by address, and among those with one address by port.
+    pub(super) fn gateway_of(&self, peer: IpAddr, port: u16) -> Option<&Arc<IpGateway>> {
+        let there = self.gateways.get(&peer.to_canonical())?;
+        let with_port = |wanted: u16| there.iter().find(|gateway| gateway.port == wanted);
+        with_port(port).or_else(|| with_port(0)).or_else(|| there.first())
+    }
+
+    /// `None`: the gateway has no hunt group.
+    pub(super) fn links_of(&self, gateway: &IpGateway) -> Option<&Links> {
+        self.links.get(&gateway.name.key())
+    }
+
+    /// The mailbox of a plan that a user part (and host, where there is one) names.
+    pub(super) fn user_of(
+        &self,
+        plan: &DialPlan,
+        user: &str,
+        host: Option<&str>,
+        sureness: Match,
+    ) -> Option<&Arc<Mailbox>> {
+        let users = self.users.get(&plan.name.key())?;
+        let by_address = || users.address(user, host);
+        let Some(number) = Number::parse(user) else { return by_address() };
+        match plan.uri_type {
+            UriType::TelExtn => users
+                .extension(number.extension(plan, Match::Exact))
+                .or_else(|| users.number(&number, plan))
+                .or_else(|| users.extension(number.extension(plan, sureness))),
+            UriType::E164 => {
+                users.number(&number, plan).or_else(|| users.extension(number.extension(plan, Match::Exact)))
+            }
+            UriType::SipName => by_address()
+                .or_else(|| users.number(&number, plan))
+                .or_else(|| users.extension(number.extension(plan, Match::Exact))),
+        }
+    }
+
+    /// The mailbox of the plan, or of an equivalent one, whose number or address a caller calls from.
+    pub(super) fn caller_of(&self, plan: &DialPlan, user: &str, host: Option<&str>) -> Option<&Arc<Mailbox>> {
+        let own = self.user_of(plan, user, host, Match::Exact);
+        own.or_else(|| {
+            let equivalents = &self.users.get(&plan.name.key())?.equivalents;
+            equivalents.iter().find_map(|plan| self.user_of(plan, user, host, Match::Exact))
+        })
+    }
+}
+
+impl Users {
+    fn extension(&self, extension: Option<&str>) -> Option<&Arc<Mailbox>> {
+        #[cfg(test)]
+        steps::add(1);
+        self.extensions.get(extension?)
+    }
+
+    fn number(&self, number: &Number, plan: &DialPlan) -> Option<&Arc<Mailbox>> {
+        #[cfg(test)]
+        steps::add(1);
+        number.international_forms(plan).find_map(|form| self.numbers.get(form.as_str()))
+    }
+
+    fn address(&self, user: &str, host: Option<&str>) -> Option<&Arc<Mailbox>> {
+        #[cfg(test)]
+        steps::add(1);
+        let address = fold(&format!("{user}@{}", host?));
+        self.addresses.get(address.as_str())
+    }
+}
+
+impl Links {
+    /// The group whose pilot, or whose plan's access number, was called.
+    pub fn group_of(&self, user: &str, host: Option<&str>) -> Option<&Arc<HuntGroup>> {
+        let address = host.map(|host| fold(&format!("{user}@{host}")));
+        let keys = [PilotNumber::number_key(user), address];
+        let keys = || keys.iter().flatten();
+        let pilot = keys().find_map(|key| self.pilots.get(key));
+        pilot.or_else(|| keys().find_map(|key| self.access_numbers.get(key)))
+    }
+}
+
+/// Counts what lookups cost, so that a test can say it does not grow with the directory.
+#[cfg(test)]
+pub(super) mod steps {
+    use std::cell::Cell;
+
+    thread_local!(static TAKEN: Cell<usize> = const { Cell::new(0) });
+
+    pub fn add(steps: usize) {
+        TAKEN.set(TAKEN.get() + steps);
+    }
+
+    pub fn take() -> usize {
+        TAKEN.take()
+    }
+}

@@ -1,0 +1,37 @@
+//! The directory as administrators and gateways meet it: files in, faults or answers out.
+
+mod arbitrary;
+mod cost;
+mod load;
+mod resolve;
+
+use super::{Directory, Fault, SourceFile};
+
+/// The sample organisation as shipped.
+fn sample_files() -> Vec<SourceFile> {
+    vec![
+        SourceFile::new("dial-plans.toml", include_str!("../../../config/directory/dial-plans.toml")),
+        SourceFile::new("gateways.toml", include_str!("../../../config/directory/gateways.toml")),
+        SourceFile::new("mailboxes.toml", include_str!("../../../config/directory/mailboxes.toml")),
+    ]
+}
+
+/// Loads one file that has no fault.
+fn directory(text: &str) -> Directory {
+    match Directory::load(&[SourceFile::new("a.toml", text)]) {
+        Ok(directory) => directory,
+        Err(faults) => panic!("{}", show(&faults)),
+    }
+}
+
+/// The faults of one file as an administrator reads them, one a line.
+fn faults(text: &str) -> String {
+    match Directory::load(&[SourceFile::new("a.toml", text)]) {
+        Ok(_) => String::new(),
+        Err(faults) => show(&faults),
+    }
+}
+
+fn show(faults: &[Fault]) -> String {
+    faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,503 @@
+//! One INVITE session as the called side: ringing, answered, established, over. What happens inside an established one
+//! is in `session/in_dialog.rs`, our own requests are in `session/own_requests.rs`.
+//! Knows: the dialog's parts and the application's wishes. Must not: retransmit a 2xx or match messages (the endpoint
+//! does), know why the application answers.
+
+mod in_dialog;
+mod own_requests;
+mod replies;
+
+use std::time::{Duration, Instant};
+
+use super::body::session_description;
+use super::random::Random;
+use super::reliable::ReliableProvisional;
+use super::session_timer::{Limits, SessionTimer, Side};
+use super::state::{DialogState, cseq_of};
+use super::warning;
+use crate::protocol::sdp::{Description, LocalMedia, MediaPlan, Negotiation};
+use crate::protocol::sip::endpoint::{ClientTransaction, DialogKey, ServerTransaction};
+use crate::protocol::sip::{Flow, HeaderName, Headers, Request, Response, Status};
+use crate::protocol::timers::Timers;
+use own_requests::Pending;
+
+/// What a session starts from.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub key: DialogKey,
+    pub transaction: ServerTransaction,
+    /// The INVITE, screened.
+    pub invite: Request,
+    pub flow: Flow,
+    pub local_tag: String,
+    /// Our URI in this dialog, without angle brackets: `sip:host:port;transport=…`.
+    pub contact: String,
+    /// Server and User-Agent.
+    pub server: String,
+    /// The longest session interval, and the one proposed: 1800 s.
+    pub session_expires: Duration,
+    /// The shortest session interval taken, at least 90 s.
+    pub min_se: Duration,
+    pub media: LocalMedia,
+    /// Randomness for RSeq, Retry-After and waits.
+    pub seed: u64,
+}
+
+/// What a session hears.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A request within the dialog, ACK and CANCEL excepted.
+    Request {
+        transaction: ServerTransaction,
+        request: Request,
+    },
+    /// The ACK to a 2xx of ours.
+    Ack {
+        request: Request,
+    },
+    /// The INVITE was cancelled; the CANCEL itself is answered.
+    Cancelled,
+    /// 64*T1 passed without ACK to a final response of ours.
+    NoAck {
+        transaction: ServerTransaction,
+    },
+    Response {
+        client: ClientTransaction,
+        response: Response,
+    },
+    /// A request of ours timed out or could not be sent.
+    NoResponse {
+        client: ClientTransaction,
+    },
+    /// The application answers.
+    Accept,
+    /// The application refuses.
+    Refuse(Refusal),
+    /// The application ends the call, answered or not.
+    HangUp,
+    /// A deadline passed.
+    Tick,
+}
+
+/// Why a call is refused, told to the caller's administrator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// 300 to 699.
+    pub status: Status,
+    /// A sentence for the Warning.
+    pub text: String,
+    pub retry_after: Option<Duration>,
+}
+
+/// What a session wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    Respond {
+        transaction: ServerTransaction,
+        response: Response,
+    },
+    /// To be sent with a Via and a branch of the endpoint's.
+    Request {
+        client: ClientTransaction,
+        request: Request,
+        flow: Flow,
+    },
+    /// An ACK to a 2xx.
+    SendAck {
+        request: Request,
+        flow: Flow,
+    },
+    /// Once, before the first response that makes a dialog.
+    Bind {
+        call_id: String,
+        local_tag: String,
+        remote_tag: String,
+    },
+    /// Media agreed, or agreed anew; the first one starts the stream.
+    Media(MediaPlan),
+    /// The caller acknowledged the answer.
+    Established,
+    /// A key told by INFO.
+    Key {
+        key: char,
+        duration_ms: u32,
+    },
+    /// Once, after everything else. Only requests that come later still are answered (481).
+    Ended {
+        cause: EndCause,
+    },
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndCause {
+    CallerHungUp,
+    WeHungUp,
+    /// CANCEL before the answer.
+    Cancelled,
+    /// Refused by the application or by this machine.
+    Refused(Status),
+    /// The answer was never acknowledged.
+    NoAck,
+    /// The reliable provisional response was never acknowledged.
+    NoPrack,
+    /// The caller's answer to our offer was missing or of no use.
+    BadAnswer,
+    /// No session refresh came (RFC 4028).
+    SessionExpired,
+    /// The caller no longer knows the dialog (481) or no longer answers.
+    PeerGone,
+}
+
+/// The machine of one call. See the module for what it does; it neither waits nor sends.
+#[derive(Debug)]
+pub struct Session {
+    key: DialogKey,
+    invite_transaction: ServerTransaction,
+    invite: Request,
+    dialog: DialogState,
+    contact: String,
+    server: String,
+    limits: Limits,
+    negotiation: Negotiation,
+    /// Our SDP answer to the INVITE's offer, until a response has carried it.
+    answer: Option<Description>,
+    /// The INVITE had no offer and ours has not left yet.
+    offer_due: bool,
+    /// The plan last told by [`Command::Media`].
+    told: Option<MediaPlan>,
+    phase: Phase,
+    bound: bool,
+    reliable: Option<ReliableProvisional>,
+    /// Our 2xx to INVITEs that wait for their ACK.
+    unacknowledged: Vec<Unacknowledged>,
+    session_timer: Option<SessionTimer>,
+    timers: Timers<Timer>,
+    pending: Option<Pending>,
+    /// The ACK to our last re-INVITE, sent again with each 2xx that comes again.
+    last_ack: Option<(ClientTransaction, Request, Flow)>,
+    peer_allows_update: bool,
+    clients: u64,
+    random: Random,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The application has not decided.
+    Ringing,
+    /// The application accepted; the reliable 180 waits for its PRACK.
+    Accepted,
+    /// The 200 is sent, its ACK has not come. `leaving`: what to say BYE for once it comes (RFC 3261 15).
+    Answered {
+        leaving: Option<EndCause>,
+    },
+    Established,
+    /// Our BYE is on its way.
+    Leaving {
+        bye: ClientTransaction,
+        cause: EndCause,
+    },
+    Over,
+}
+
+/// A 2xx of ours to an INVITE.
+#[derive(Debug, Clone, Copy)]
+struct Unacknowledged {
+    transaction: ServerTransaction,
+    /// CSeq number of the INVITE.
+    cseq: u32,
+    /// It carried our offer: the ACK must carry the answer.
+    awaits_answer: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Timer {
+    /// Send the reliable provisional response again.
+    Retransmit,
+    /// No PRACK came.
+    NoPrack,
+    /// Refresh the session, or try again to.
+    Refresh,
+    /// The session has expired.
+    Expired,
+}
+
+impl Session {
+    pub fn new(setup: Setup) -> Session {
+        let dialog = DialogState::of_invite(&setup.invite, &setup.local_tag, setup.flow);
+        let peer_allows_update = setup.invite.headers.has_token(&HeaderName::Allow, "UPDATE");
+        Session {
+            key: setup.key,
+            invite_transaction: setup.transaction,
+            invite: setup.invite,
+            dialog,
+            contact: setup.contact,
+            server: setup.server,
+            limits: Limits::new(setup.session_expires, setup.min_se),
+            negotiation: Negotiation::new(setup.media),
+            answer: None,
+            offer_due: false,
+            told: None,
+            phase: Phase::Ringing,
+            bound: false,
+            reliable: None,
+            unacknowledged: Vec::new(),
+            session_timer: None,
+            timers: Timers::default(),
+            pending: None,
+            last_ack: None,
+            peer_allows_update,
+            clients: 0,
+            random: Random::new(setup.seed),
+        }
+    }
+
+    /// Looks at the INVITE and refuses what no application can make good: 420, 422, 400, 488.
+    pub fn start(&mut self, _now: Instant, out: &mut Vec<Command>) {
+        if let Err(response) = self.examine() {
+            self.refuse(response, out);
+        }
+    }
+
+    pub fn on_event(&mut self, now: Instant, event: Event, out: &mut Vec<Command>) {
+        match event {
+            Event::Request { transaction, request } => self.receive(now, transaction, &request, out),
+            Event::Ack { request } => self.acknowledged(&request, out),
+            Event::Cancelled => self.cancelled(out),
+            Event::NoAck { transaction } => self.not_acknowledged(transaction, out),
+            Event::Response { client, response } => self.answered(now, client, &response, out),
+            Event::NoResponse { client } => self.unanswered(client, out),
+            Event::Accept => self.accept(now, out),
+            Event::Refuse(refusal) => self.refused_by_application(refusal, out),
+            Event::HangUp => self.hang_up(out),
+            Event::Tick => {
+                while let Some(timer) = self.timers.pop_due(now) {
+                    self.fired(now, timer, out);
+                }
+            }
+        }
+    }
+
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    pub fn call_id(&self) -> &str {
+        &self.dialog.call_id
+    }
+
+    /// Checks the INVITE and prepares the answer to its offer.
+    fn examine(&mut self) -> Result<(), Response> {
+        if let Some(response) = self.unsupported(&self.invite) {
+            return Err(response);
+        }
+        self.agree_on_timer(&self.invite)?;
+        match session_description(&self.invite.headers, &self.invite.body) {
+            None => self.offer_due = true,
+            Some(Err(why)) => return Err(self.unreadable(&self.invite, &why)),
+            Some(Ok(offer)) => match self.negotiation.answer(&offer) {
+                Ok((answer, _)) => self.answer = Some(answer),
+                Err(why) => return Err(self.incompatible(&self.invite, why)),
+            },
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, now: Instant, out: &mut Vec<Command>) {
+        if self.phase != Phase::Ringing {
+            return;
+        }
+        self.phase = Phase::Accepted;
+        if !self.invite.headers.has_token(&HeaderName::Require, "100rel") {
+            return self.answer_invite(now, out);
+        }
+        // RFC 3262 5: the first reliable response carries our part of the offer/answer, so that PRACK and UPDATE may
+        // carry the next one
+        let ringing = self.dialog_response(Status::RINGING);
+        let ringing = self.with_session_description(ringing);
+        let mut reliable = ReliableProvisional::new(ringing, self.random.next());
+        self.bind(out);
+        self.tell_media(out);
+        let (response, again) = reliable.transmit(now);
+        self.reliable = Some(reliable);
+        self.timers.arm(Timer::Retransmit, again);
+        self.timers.arm(Timer::NoPrack, now + ReliableProvisional::patience());
+        out.push(Command::Respond { transaction: self.invite_transaction, response });
+    }
+
+    /// The 200 to the INVITE.
+    fn answer_invite(&mut self, now: Instant, out: &mut Vec<Command>) {
+        let response = self.dialog_response(Status::OK);
+        let awaits_answer = self.offer_due;
+        let mut response = self.with_session_description(response);
+        // examined when the INVITE came: it cannot be too small now
+        if let Ok(timer) = self.agree_on_timer(&self.invite) {
+            self.start_session_timer(now, timer);
+        }
+        self.add_session_timer(&mut response);
+        self.bind(out);
+        self.tell_media(out);
+        self.phase = Phase::Answered { leaving: None };
+        self.await_ack(self.invite_transaction, &response.headers, awaits_answer);
+        out.push(Command::Respond { transaction: self.invite_transaction, response });
+    }
+
+    fn refused_by_application(&mut self, refusal: Refusal, out: &mut Vec<Command>) {
+        let valid = refusal.status.code() >= 300;
+        let status = if valid { refusal.status } else { Status::SERVER_INTERNAL_ERROR };
+        let mut response = self.reply(&self.invite, status).with(HeaderName::Warning, warning(399, &refusal.text));
+        if let Some(after) = refusal.retry_after {
+            response = response.with(HeaderName::RetryAfter, after.as_secs().max(1).to_string());
+        }
+        match self.phase {
+            Phase::Ringing | Phase::Accepted => self.refuse(response, out),
+            _ => self.hang_up(out),
+        }
+    }
+
+    fn hang_up(&mut self, out: &mut Vec<Command>) {
+        match &mut self.phase {
+            Phase::Ringing | Phase::Accepted => {
+                let text = warning(399, "The call was ended here before it was answered");
+                let response = self.reply(&self.invite, Status::TEMPORARILY_UNAVAILABLE);
+                self.end_unanswered(response.with(HeaderName::Warning, text), EndCause::WeHungUp, out);
+            }
+            Phase::Answered { leaving } => *leaving = leaving.or(Some(EndCause::WeHungUp)),
+            Phase::Established => self.leave(EndCause::WeHungUp, None, out),
+            Phase::Leaving { .. } | Phase::Over => {}
+        }
+    }
+
+    /// RFC 3261 9.2: before the final response 487, after it nothing.
+    fn cancelled(&mut self, out: &mut Vec<Command>) {
+        if matches!(self.phase, Phase::Ringing | Phase::Accepted) {
+            let response = self.reply(&self.invite, Status::REQUEST_TERMINATED);
+            self.end_unanswered(response, EndCause::Cancelled, out);
+        }
+    }
+
+    fn acknowledged(&mut self, ack: &Request, out: &mut Vec<Command>) {
+        let cseq = cseq_of(&ack.headers);
+        let Some(index) = self.unacknowledged.iter().position(|sent| Some(sent.cseq) == cseq) else { return };
+        let sent = self.unacknowledged.remove(index);
+        let failure = if sent.awaits_answer { self.take_answer(&ack.headers, &ack.body).err() } else { None };
+        match (self.phase, failure) {
+            (Phase::Answered { .. } | Phase::Established, Some(why)) => {
+                self.leave(EndCause::BadAnswer, Some((488, &why)), out);
+            }
+            (Phase::Answered { leaving: Some(cause) }, None) => self.leave(cause, None, out),
+            (Phase::Answered { leaving: None }, None) => {
+                self.tell_media(out);
+                self.phase = Phase::Established;
+                out.push(Command::Established);
+            }
+            (Phase::Established, None) => self.tell_media(out),
+            (Phase::Ringing | Phase::Accepted | Phase::Leaving { .. } | Phase::Over, _) => {}
+        }
+    }
+
+    /// RFC 3261 13.3.1.4 and 14.2: a 2xx that nobody acknowledges ends the session, by BYE.
+    fn not_acknowledged(&mut self, transaction: ServerTransaction, out: &mut Vec<Command>) {
+        let sent = self.unacknowledged.len();
+        self.unacknowledged.retain(|unacknowledged| unacknowledged.transaction != transaction);
+        if sent == self.unacknowledged.len() {
+            return;
+        }
+        match self.phase {
+            Phase::Answered { leaving: Some(cause) } => self.leave(cause, None, out),
+            Phase::Answered { leaving: None } | Phase::Established => {
+                self.leave(EndCause::NoAck, Some((408, "No ACK came for our 200")), out);
+            }
+            _ => {}
+        }
+    }
+
+    fn fired(&mut self, now: Instant, timer: Timer, out: &mut Vec<Command>) {
+        match timer {
+            Timer::Retransmit => {
+                if let Some(reliable) = &mut self.reliable {
+                    let (response, again) = reliable.transmit(now);
+                    self.timers.arm(Timer::Retransmit, again);
+                    out.push(Command::Respond { transaction: self.invite_transaction, response });
+                }
+            }
+            Timer::NoPrack => {
+                let response = self.reply(&self.invite, Status::SERVER_TIMEOUT);
+                let text = warning(399, "No PRACK came for our reliable 180");
+                self.end_unanswered(response.with(HeaderName::Warning, text), EndCause::NoPrack, out);
+            }
+            Timer::Refresh => self.refresh(now, out),
+            Timer::Expired => {
+                self.leave(EndCause::SessionExpired, Some((408, "The session expired without a refresh")), out);
+            }
+        }
+    }
+
+    /// The final refusal of the INVITE.
+    fn refuse(&mut self, response: Response, out: &mut Vec<Command>) {
+        let cause = EndCause::Refused(response.status);
+        self.end_unanswered(response, cause, out);
+    }
+
+    fn end_unanswered(&mut self, response: Response, cause: EndCause, out: &mut Vec<Command>) {
+        out.push(Command::Respond { transaction: self.invite_transaction, response });
+        self.end(cause, out);
+    }
+
+    fn end(&mut self, cause: EndCause, out: &mut Vec<Command>) {
+        self.phase = Phase::Over;
+        self.timers.clear();
+        self.reliable = None;
+        self.unacknowledged.clear();
+        self.pending = None;
+        out.push(Command::Ended { cause });
+    }
+
+    fn await_ack(&mut self, transaction: ServerTransaction, sent: &Headers, awaits_answer: bool) {
+        let cseq = cseq_of(sent).unwrap_or_default();
+        self.unacknowledged.push(Unacknowledged { transaction, cseq, awaits_answer });
+    }
+
+    fn bind(&mut self, out: &mut Vec<Command>) {
+        if !self.bound {
+            self.bound = true;
+            let DialogState { call_id, local_tag, remote_tag, .. } = self.dialog.clone();
+            out.push(Command::Bind { call_id, local_tag, remote_tag });
+        }
+    }
+
+    /// Tells a plan that was agreed and not told yet.
+    fn tell_media(&mut self, out: &mut Vec<Command>) {
+        if let Some(plan) = self.negotiation.plan().filter(|plan| self.told.as_ref() != Some(plan)) {
+            self.told = Some(plan.clone());
+            out.push(Command::Media(plan.clone()));
+        }
+    }
+
+    /// Reads the answer to our offer; the error is a text for the peer's administrator.
+    fn take_answer(&mut self, headers: &Headers, body: &[u8]) -> Result<(), String> {
+        match session_description(headers, body) {
+            None => {
+                self.negotiation.withdraw_offer();
+                Err("The answer to our offer is missing".to_owned())
+            }
+            Some(Err(why)) => {
+                self.negotiation.withdraw_offer();
+                Err(why.to_string())
+            }
+            Some(Ok(answer)) => self.negotiation.accept(&answer).map(drop).map_err(|why| why.to_string()),
+        }
+    }
+
+    fn start_session_timer(&mut self, now: Instant, timer: Option<SessionTimer>) {
+        self.session_timer = timer;
+        self.timers.disarm(Timer::Refresh);
+        self.timers.disarm(Timer::Expired);
+        if let Some(timer) = timer {
+            self.timers.arm(Timer::Expired, now + timer.expires_after());
+            if timer.refresher == Side::Us {
+                self.timers.arm(Timer::Refresh, now + timer.refresh_after());
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Requests of our own within the dialog: the BYE, and the session refresh by UPDATE or re-INVITE.
+//! Knows: RFC 3261 12.2.1 and 14.1, RFC 4028 7 and 10. Must not: retransmit; the endpoint does.
+
+use std::time::{Duration, Instant};
+
+use super::{Command, EndCause, Phase, Session, Timer};
+use crate::protocol::sip::dialog::ALLOW;
+use crate::protocol::sip::dialog::session_timer::min_se;
+use crate::protocol::sip::endpoint::ClientTransaction;
+use crate::protocol::sip::{HeaderName, Headers, Method, Response, Status};
+
+/// How long to wait after a refresh was refused for no reason we can mend.
+const RETRY: Duration = Duration::from_secs(30);
+/// Extensions of our requests: a peer must not answer a re-INVITE by reliable provisional responses.
+const SUPPORTED: &str = "timer";
+
+/// The refresh that waits for its final response.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    client: ClientTransaction,
+    method: Method,
+}
+
+impl Session {
+    /// Sends BYE. `reason`: a status code and a text for the peer's log (RFC 3326).
+    pub(super) fn leave(&mut self, cause: EndCause, reason: Option<(u16, &str)>, out: &mut Vec<Command>) {
+        let mut headers = Headers::default();
+        if let Some((code, text)) = reason {
+            let text = text.replace(['"', '\\'], "'");
+            headers.push(HeaderName::Reason, format!("SIP ;cause={code} ;text=\"{text}\""));
+        }
+        let bye = self.send(Method::Bye, headers, Vec::new(), out);
+        self.timers.clear();
+        self.unacknowledged.clear();
+        self.phase = Phase::Leaving { bye, cause };
+    }
+
+    /// Refreshes the session: by UPDATE where the peer allows it, else by a re-INVITE that repeats what holds.
+    pub(super) fn refresh(&mut self, now: Instant, out: &mut Vec<Command>) {
+        let Some(timer) = self.session_timer else { return };
+        if self.pending.is_some() {
+            return;
+        }
+        if self.phase != Phase::Established || self.negotiation.offer_pending() {
+            // an INVITE of the peer is not settled yet
+            let wait = self.glare_wait();
+            return self.timers.arm(Timer::Refresh, now + wait);
+        }
+        let mut headers = Headers::default();
+        headers.push(HeaderName::Contact, format!("<{}>", self.contact));
+        headers.push(HeaderName::Allow, ALLOW);
+        headers.push(HeaderName::Supported, SUPPORTED);
+        headers.push(HeaderName::SessionExpires, timer.in_request());
+        headers.push(HeaderName::MinSe, self.limits.min_se.to_string());
+        let (method, body) = match self.peer_allows_update {
+            true => (Method::Update, Vec::new()),
+            false => (Method::Invite, self.negotiation.repeat_offer().to_string().into_bytes()),
+        };
+        if !body.is_empty() {
+            headers.push(HeaderName::ContentType, "application/sdp");
+        }
+        let client = self.send(method.clone(), headers, body, out);
+        self.pending = Some(Pending { client, method });
+    }
+
+    /// True while a re-INVITE of ours waits for its final response.
+    pub(super) fn reinviting(&self) -> bool {
+        self.pending.as_ref().is_some_and(|pending| pending.method == Method::Invite)
+    }
+
+    /// A response to a request of ours.
+    pub(super) fn answered(
+        &mut self,
+        now: Instant,
+        client: ClientTransaction,
+        response: &Response,
+        out: &mut Vec<Command>,
+    ) {
+        if !response.status.is_final() {
+            return;
+        }
+        if let Some((acked, request, flow)) = &self.last_ack
+            && *acked == client
+            && response.status.is_success()
+        {
+            // RFC 3261 13.2.2.4: the 2xx came again, so its ACK was lost
+            return out.push(Command::SendAck { request: request.clone(), flow: *flow });
+        }
+        if let Some(pending) = self.pending.take_if(|pending| pending.client == client) {
+            return self.refresh_answered(now, pending, response, out);
+        }
+        if let Phase::Leaving { bye, cause } = self.phase
+            && bye == client
+        {
+            self.end(cause, out);
+        }
+    }
+
+    /// A request of ours that nobody answered (RFC 3261 12.2.1.2: as if 408 had come).
+    pub(super) fn unanswered(&mut self, client: ClientTransaction, out: &mut Vec<Command>) {
+        match self.phase {
+            Phase::Leaving { bye, cause } if bye == client => self.end(cause, out),
+            Phase::Leaving { .. } | Phase::Over => {}
+            _ => {
+                if self.pending.take_if(|pending| pending.client == client).is_some() {
+                    self.leave(EndCause::PeerGone, Some((408, "Nobody answered the session refresh")), out);
+                }
+            }
+        }
+    }
+
+    fn refresh_answered(&mut self, now: Instant, pending: Pending, response: &Response, out: &mut Vec<Command>) {
+        let invited = pending.method == Method::Invite;
+        let mut failure = None;
+        if response.status.is_success() {
+            self.dialog.refresh_target(&response.headers);
+            self.note_allow(&response.headers);
+            if invited {
+                let (mut request, flow) = self.dialog.ack(response);
+                request.headers.push(HeaderName::UserAgent, &self.server);
+                out.push(Command::SendAck { request: request.clone(), flow });
+                self.last_ack = Some((pending.client, request, flow));
+                failure = self.take_answer(&response.headers, &response.body).err();
+            }
+        } else if invited {
+            self.negotiation.withdraw_offer();
+        }
+        if self.phase != Phase::Established {
+            return;
+        }
+        match (response.status, failure) {
+            (_, Some(why)) => self.leave(EndCause::BadAnswer, Some((488, &why)), out),
+            (status, None) if status.is_success() => {
+                let confirmed = self.session_timer.map(|timer| timer.confirmed(&response.headers, self.limits));
+                self.start_session_timer(now, confirmed);
+                self.tell_media(out);
+            }
+            (Status::CALL_DOES_NOT_EXIST, None) => self.end(EndCause::PeerGone, out),
+            (Status::REQUEST_TIMEOUT, None) => {
+                self.leave(EndCause::PeerGone, Some((408, "Nobody answered the session refresh")), out);
+            }
+            (Status::METHOD_NOT_ALLOWED | Status::NOT_IMPLEMENTED, None) if !invited => {
+                self.peer_allows_update = false;
+                self.refresh(now, out);
+            }
+            (Status::SESSION_INTERVAL_TOO_SMALL, None) => self.lengthen(now, response, out),
+            (Status::REQUEST_PENDING, None) => {
+                let wait = self.glare_wait();
+                self.timers.arm(Timer::Refresh, now + wait);
+            }
+            // RFC 4028 10: tried again until the session expires
+            (_, None) => {
+                let after = response.headers.get(&HeaderName::RetryAfter).and_then(retry_after).unwrap_or(RETRY);
+                self.timers.arm(Timer::Refresh, now + after);
+            }
+        }
+    }
+
+    /// 422 (RFC 4028 7.3): the interval grows to the Min-SE asked for, once per wish.
+    fn lengthen(&mut self, now: Instant, response: &Response, out: &mut Vec<Command>) {
+        match (&mut self.session_timer, min_se(&response.headers)) {
+            (Some(timer), Some(least)) if least > timer.seconds => {
+                timer.seconds = least;
+                self.limits.min_se = least;
+                self.limits.interval = self.limits.interval.max(least);
+                self.refresh(now, out);
+            }
+            _ => self.timers.arm(Timer::Refresh, now + RETRY),
+        }
+    }
+
+    /// Whether the peer takes UPDATE, if the message says.
+    pub(super) fn note_allow(&mut self, headers: &Headers) {
+        if headers.get(&HeaderName::Allow).is_some() {
+            self.peer_allows_update = headers.has_token(&HeaderName::Allow, "UPDATE");
+        }
+    }
+
+    fn send(&mut self, method: Method, headers: Headers, body: Vec<u8>, out: &mut Vec<Command>) -> ClientTransaction {
+        let (mut request, flow) = self.dialog.request(method);
+        request.headers.push(HeaderName::UserAgent, &self.server);
+        for (name, value) in headers.iter() {
+            request.headers.push(name.clone(), value);
+        }
+        request.body = body;
+        // unique in the process: the dialog's number above, the request's below
+        let client = ClientTransaction((self.key.0 << 20) | self.clients);
+        self.clients += 1;
+        out.push(Command::Request { client, request, flow });
+        client
+    }
+
+    /// RFC 3261 14.1: who does not own the Call-ID tries again after up to 2 s, in steps of 10 ms.
+    fn glare_wait(&mut self) -> Duration {
+        Duration::from_millis((1 + self.random.up_to(199)) * 10)
+    }
+}
+
+/// `Retry-After: 120 (comment);duration=…`, in seconds; at most what a session lasts anyway.
+fn retry_after(value: &str) -> Option<Duration> {
+    let digits = value.trim().split(|c: char| !c.is_ascii_digit()).next()?;
+    Some(Duration::from_secs(u64::from(digits.parse::<u16>().ok()?.max(1))))
+}

@@ -1,0 +1,122 @@
+//! What a dialog remembers of its INVITE (RFC 3261 12): identifiers, route set, remote target, CSeq of both sides.
+//! Knows: header values. Must not: know what the requests it builds are for.
+
+use super::next_hop::next_hop;
+use crate::protocol::sip::values::{CSeq, Via};
+use crate::protocol::sip::{Flow, HeaderName, Headers, Method, NameAddr, Request, Response, Status, Uri};
+
+/// The dialog of an INVITE that was sent to us.
+#[derive(Debug, Clone)]
+pub(super) struct DialogState {
+    pub call_id: String,
+    pub local_tag: String,
+    /// Empty for a caller of RFC 2543, which needs none (RFC 3261 12.1.1).
+    pub remote_tag: String,
+    /// Our address with our tag: From of our requests.
+    local: String,
+    /// The caller's address: To of our requests.
+    remote: String,
+    local_cseq: u32,
+    remote_cseq: u32,
+    route_set: Vec<String>,
+    target: Uri,
+    invite_flow: Flow,
+    invite_via: Option<Via>,
+}
+
+/// A request came with a lower CSeq than one before it (RFC 3261 12.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OutOfOrder;
+
+impl DialogState {
+    /// RFC 3261 12.1.1. Without a Contact the caller is reached at its From address until it names a better one.
+    pub fn of_invite(invite: &Request, local_tag: &str, flow: Flow) -> DialogState {
+        let value = |name| invite.headers.get(&name).unwrap_or_default().to_owned();
+        let remote = value(HeaderName::From);
+        let from = NameAddr::parse(&remote);
+        let answered = invite.response(Status::OK).with_to_tag(local_tag);
+        DialogState {
+            call_id: value(HeaderName::CallId),
+            local_tag: local_tag.to_owned(),
+            remote_tag: from.tag().unwrap_or_default().to_owned(),
+            local: answered.headers.get(&HeaderName::To).unwrap_or_default().to_owned(),
+            remote,
+            local_cseq: 0,
+            remote_cseq: cseq_of(&invite.headers).unwrap_or_default(),
+            route_set: invite.headers.values(&HeaderName::RecordRoute).map(str::to_owned).collect(),
+            target: contact(&invite.headers).unwrap_or(from.uri),
+            invite_flow: flow,
+            invite_via: Via::top(&invite.headers),
+        }
+    }
+
+    /// Takes note of a request's CSeq.
+    pub fn receive(&mut self, request: &Request) -> Result<(), OutOfOrder> {
+        let number = cseq_of(&request.headers).unwrap_or(self.remote_cseq);
+        if number < self.remote_cseq {
+            return Err(OutOfOrder);
+        }
+        self.remote_cseq = number;
+        Ok(())
+    }
+
+    /// Takes a new remote target from a target refresh request or its 2xx (RFC 3261 12.2.1.2, 12.2.2).
+    pub fn refresh_target(&mut self, headers: &Headers) {
+        if let Some(target) = contact(headers) {
+            self.target = target;
+        }
+    }
+
+    /// The next request of our own (RFC 3261 12.2.1.1), without Via, and the way to its next hop.
+    pub fn request(&mut self, method: Method) -> (Request, Flow) {
+        self.local_cseq += 1;
+        self.build(method, self.local_cseq)
+    }
+
+    /// The ACK for a 2xx to an INVITE of ours (RFC 3261 13.2.2.4).
+    pub fn ack(&self, accepted: &Response) -> (Request, Flow) {
+        self.build(Method::Ack, cseq_of(&accepted.headers).unwrap_or(self.local_cseq))
+    }
+
+    fn build(&self, method: Method, cseq: u32) -> (Request, Flow) {
+        let first = self.route_set.first().map(|route| NameAddr::parse(route).uri);
+        let (uri, routes) = match &first {
+            None => (self.target.clone(), Vec::new()),
+            Some(first) if first.param("lr").is_some() => (self.target.clone(), self.route_set.clone()),
+            // a strict router wants itself as Request-URI and finds the target at the end
+            Some(strict) => {
+                let rest = self.route_set.iter().skip(1).cloned();
+                (without_headers(strict), rest.chain([format!("<{}>", self.target)]).collect())
+            }
+        };
+        let flow = next_hop(first.as_ref().unwrap_or(&self.target), self.invite_via.as_ref(), self.invite_flow);
+
+        let mut request = Request::new(method, uri);
+        for route in routes {
+            request.headers.push(HeaderName::Route, route);
+        }
+        request.headers.push(HeaderName::MaxForwards, "70");
+        request.headers.push(HeaderName::From, &self.local);
+        request.headers.push(HeaderName::To, &self.remote);
+        request.headers.push(HeaderName::CallId, &self.call_id);
+        let cseq = format!("{cseq} {}", request.method);
+        request.headers.push(HeaderName::CSeq, cseq);
+        (request, flow)
+    }
+}
+
+/// The CSeq number of a message.
+pub(super) fn cseq_of(headers: &Headers) -> Option<u32> {
+    CSeq::of(headers).map(|cseq| cseq.number)
+}
+
+/// The address of the first Contact; `*` and emptiness are none.
+fn contact(headers: &Headers) -> Option<Uri> {
+    let uri = NameAddr::parse(headers.values(&HeaderName::Contact).next()?).uri;
+    uri.as_str().contains(':').then_some(uri)
+}
+
+/// A Request-URI has no header part (RFC 3261 19.1.1).
+fn without_headers(uri: &Uri) -> Uri {
+    Uri::parse(uri.as_str().split('?').next().unwrap_or_default())
+}

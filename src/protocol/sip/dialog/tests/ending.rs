@@ -1,0 +1,133 @@
+//! How calls end: BYE from either side and what else may come at that moment.
+
+use super::*;
+
+const ANSWER: &str = "bind / media 198.51.100.7:4000 PCMU both ways / 200 INVITE + v1 sendrecv 0,101";
+
+#[test]
+fn the_caller_may_hang_up_at_any_time() {
+    flow(&[("INVITE + sdp", ""), ("BYE", "200 BYE / 487 INVITE / ended CallerHungUp")]);
+    flow(&[("INVITE + sdp", ""), ("accept", ANSWER), ("BYE", "200 BYE / ended CallerHungUp"), ("ack", "")]);
+    flow(&[("answered", "established"), ("BYE", "200 BYE / ended CallerHungUp"), ("hang up", "")]);
+}
+
+#[test]
+fn our_bye_waits_for_the_ack() {
+    flow(&[
+        ("INVITE + sdp", ""),
+        ("accept", ANSWER),
+        ("hang up", ""),
+        ("hang up", ""),
+        ("ack", "-> BYE"),
+        ("<- 200", "ended WeHungUp"),
+    ]);
+    flow(&[
+        ("INVITE + sdp", ""),
+        ("accept", ANSWER),
+        ("refuse 486 0 too late", ""),
+        ("no ack", "-> BYE"),
+        ("<- 200", "ended WeHungUp"),
+    ]);
+}
+
+#[test]
+fn an_answer_nobody_acknowledges_ends_in_bye() {
+    flow(&[
+        ("INVITE + sdp", ""),
+        ("accept", ANSWER),
+        ("no ack", "-> BYE [Reason: SIP ;cause=408 ;text=\"No ACK came for our 200\"]"),
+        ("no ack", ""),
+        ("<- 481", "ended NoAck"),
+    ]);
+}
+
+#[test]
+fn our_bye_ends_the_call_whatever_the_answer() {
+    for answer in ["<- 200", "<- 481", "<- 500", "<- 401", "<- nothing"] {
+        flow(&[
+            ("answered", "established"),
+            ("hang up", "-> BYE"),
+            ("<- 100", ""),
+            (answer, "ended WeHungUp"),
+            (answer, ""),
+        ]);
+    }
+}
+
+#[test]
+fn byes_that_cross_end_the_call_once() {
+    flow(&[
+        ("answered", "established"),
+        ("hang up", "-> BYE"),
+        ("INFO", "481 INFO"),
+        ("INVITE + sdp", "481 INVITE"),
+        ("BYE", "200 BYE / ended WeHungUp"),
+        ("<- 481", ""),
+        ("BYE", "481 BYE"),
+    ]);
+}
+
+#[test]
+fn hanging_up_before_the_answer_is_a_refusal() {
+    flow(&[("INVITE + sdp", ""), ("hang up", "480 INVITE [Warning: 399] / ended WeHungUp")]);
+}
+
+#[test]
+fn our_bye_is_written_out_and_follows_the_routes() {
+    let bye = |route: &str, contact: &str| {
+        let text = format!("[{route}Contact: {contact}] + sdp");
+        let (mut call, _) = Call::start(invite(&text));
+        call.step("accept");
+        call.step("ack");
+        call.step("hang up");
+        String::from_utf8(call.sent.unwrap().1.to_bytes()).unwrap().replace("\r\n", "\n")
+    };
+    insta::assert_snapshot!(bye("", "<sip:ann@198.51.100.7:5070>"), @r#"
+    BYE sip:ann@198.51.100.7:5070 SIP/2.0
+    Max-Forwards: 70
+    From: <sip:5000@192.0.2.1>;tag=ours
+    To: "Ann" <sip:ann@example.com>;tag=caller
+    Call-ID: one@198.51.100.7
+    CSeq: 1 BYE
+    User-Agent: Ringpost
+    Content-Length: 0
+    "#);
+    let routes = |text: String| -> Vec<String> {
+        text.lines().filter(|l| l.starts_with("BYE") || l.starts_with("Route")).map(str::to_owned).collect()
+    };
+    let loose = "Record-Route: <sip:198.51.100.9;lr>, <sip:10.0.0.1;lr> | Record-Route: <sip:10.0.0.2;lr=on> | ";
+    assert_eq!(
+        routes(bye(loose, "sip:ann@10.9.9.9;x=y")),
+        [
+            "BYE sip:ann@10.9.9.9 SIP/2.0",
+            "Route: <sip:198.51.100.9;lr>",
+            "Route: <sip:10.0.0.1;lr>",
+            "Route: <sip:10.0.0.2;lr=on>"
+        ]
+    );
+    assert_eq!(
+        routes(bye("Record-Route: <sip:198.51.100.9?a=b>, <sip:10.0.0.1;lr> | ", "<sip:ann@10.9.9.9;ob>")),
+        ["BYE sip:198.51.100.9 SIP/2.0", "Route: <sip:10.0.0.1;lr>", "Route: <sip:ann@10.9.9.9;ob>"],
+        "a strict router wants itself as Request-URI"
+    );
+}
+
+#[test]
+fn a_request_goes_to_the_first_route_or_the_contact() {
+    for (headers, remote) in [
+        ("[Contact: <sip:ann@198.51.100.7:5070>] + sdp", "198.51.100.7:5070"),
+        ("[Contact: <sip:ann@198.51.100.88>] + sdp", "198.51.100.88:5060"),
+        ("[Record-Route: <sip:198.51.100.9:5080;lr>] + sdp", "198.51.100.9:5080"),
+        // a private address that the Via names too, seen from a public one
+        ("[Contact: <sip:ann@10.1.1.1> | Via: SIP/2.0/UDP 10.1.1.1:5060;branch=z9hG4bK1] + sdp", "198.51.100.7:5060"),
+    ] {
+        let (mut call, _) = Call::start(invite(headers));
+        call.step("accept");
+        call.step("ack");
+        let mut out = Vec::new();
+        call.session.on_event(call.now, Event::HangUp, &mut out);
+        let [Command::Request { client, flow, .. }] = out.as_slice() else { panic!("{out:?}") };
+        assert_eq!(flow.remote.to_string(), remote, "{headers}");
+        assert_eq!(client.0 >> 20, 5, "named after its dialog");
+    }
+}

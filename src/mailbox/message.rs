@@ -135,7 +135,7 @@ impl Mail<'_> {
         let caller = self.who.label(self.texts.anonymous);
         match self.seconds {
             Some(seconds) => {
-                let subject = self.texts.voice_mail_subject.replace("{caller}", &caller);
+                let subject = self.texts.voice_mail_subject.replace("{caller}", caller);
                 subject.replace("{duration}", &clock(seconds))
             }
             None => self.texts.missed_call_subject.replace("{caller}", caller),

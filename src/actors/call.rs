@@ -21,7 +21,6 @@ use crate::protocol::sdp::{Codec, LocalMedia};
 use crate::protocol::sip::calling_party::{CallingParty, calling_party};
 use crate::protocol::sip::dialog::{Refusal, Setup};
 use crate::protocol::sip::diversion::{DiversionReason, diversions};
-use crate::protocol::sip::endpoint::DialogKey;
 use crate::protocol::sip::{HeaderName, NameAddr, Request, Status, Transport, Uri};
 
 /// A call for a mailbox.
@@ -82,7 +81,7 @@ impl Call {
     }
 
     /// What the SIP session starts with.
-    pub fn session_setup(&self, key: DialogKey, incoming: Incoming, equipment: &Equipment) -> Setup {
+    pub fn session_setup(&self, incoming: Incoming, equipment: &Equipment) -> Setup {
         let settings = &equipment.settings;
         let environment = &equipment.environment;
         let Incoming { transaction, request, flow, local_tag, .. } = incoming;
@@ -92,7 +91,6 @@ impl Call {
             Transport::Tls => format!("sip:{};transport=tls", SocketAddr::new(self.address, flow.local.port())),
         };
         Setup {
-            key,
             transaction,
             invite: request,
             flow,

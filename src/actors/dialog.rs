@@ -75,7 +75,7 @@ impl Dialog {
             dial_plan = call.details.dial_plan,
             mailbox = call.details.mailbox.alias
         );
-        let session = Session::new(call.session_setup(key, incoming, &equipment));
+        let session = Session::new(call.session_setup(incoming, &equipment));
         let dialog = Dialog {
             key,
             equipment,

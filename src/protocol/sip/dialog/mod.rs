@@ -15,14 +15,6 @@ mod state;
 mod terms;
 
 pub use refusal::options_answer;
-pub use session::{Command, EndCause, Event, Refusal, Session, Setup};
-
-/// What a dialog of ours understands (RFC 3261 20.5). REFER is understood only to be declined, so it is not named.
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO";
-/// The extensions of a call (RFC 3261 20.37).
-pub const SUPPORTED: &str = "100rel, timer";
-/// The bodies of a call (RFC 3261 20.1).
-pub const ACCEPT: &str = "application/sdp";
 pub use session::Session;
 pub use terms::{Command, EndCause, Event, Refusal, Setup};
 

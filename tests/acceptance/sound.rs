@@ -16,8 +16,12 @@ pub fn read_wav(bytes: &[u8]) -> Vec<i16> {
     reader.into_samples().collect::<Result<_, _>>().unwrap()
 }
 
+pub fn seconds(sound: &[i16]) -> f64 {
+    sound.len() as f64 / 8000.0
+}
+
 /// ITU-T G.711, written anew so that the node's own tables are not what they are checked with.
-fn mu_law(byte: u8) -> i16 {
+pub fn mu_law(byte: u8) -> i16 {
     let byte = !byte;
     let (sign, exponent, mantissa) = (byte & 0x80, i32::from(byte >> 4 & 7), i32::from(byte & 0x0f));
     let magnitude = (((mantissa << 3) + 0x84) << exponent) - 0x84;

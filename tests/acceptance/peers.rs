@@ -20,6 +20,7 @@ pub struct Sipp {
     service: &'static str,
     transport: &'static str,
     local: &'static str,
+    more: Option<&'static str>,
     ports: Ports,
 }
 
@@ -27,7 +28,8 @@ impl Sipp {
     pub fn new(node: &Node, scenario: &'static str) -> Sipp {
         require("sipp", "sip-tester");
         let ports = Ports::claim();
-        Sipp { scenario, remote: node.sip(), service: "5000", transport: "u1", local: "127.0.0.1", ports }
+        let remote = node.sip();
+        Sipp { scenario, remote, service: "5000", transport: "u1", local: "127.0.0.1", more: None, ports }
     }
 
     /// The user part of the request URI, where the scenario leaves it open.
@@ -44,6 +46,11 @@ impl Sipp {
         Sipp { local, ..self }
     }
 
+    /// Every copy of a message counts; sipp itself sends none twice.
+    pub fn without_retransmission(self) -> Sipp {
+        Sipp { more: Some("-nr"), ..self }
+    }
+
     /// Where its SIP and RTP are.
     pub fn ports(&self) -> &Ports {
         &self.ports
@@ -58,6 +65,7 @@ impl Sipp {
             .args(["-i", self.local, "-p", &self.ports.get(0).to_string()])
             .args(["-mi", self.local, "-mp", &self.ports.get(2).to_string()])
             .args(["-m", "1", "-nostdin", "-timeout", "150s", "-timeout_error"])
+            .args(self.more)
             .args(["-trace_err", "-error_file"])
             .arg(folder.join("errors"))
             .args(["-trace_msg", "-message_file"])

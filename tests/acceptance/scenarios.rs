@@ -71,7 +71,7 @@ scenarios! {
     }
 
     "lost-ack" retransmitted_invite_and_lost_ack_are_one_call(play) {
-        play.run();
+        play.sipp().without_retransmission().run();
         play.missed_call_for("alice");
     }
 

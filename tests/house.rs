@@ -64,7 +64,15 @@ const RULES: &[Rule] = &[
     Rule { room: "apps", may_use: &["apps", "directory", "prompts"], must_not_name: OUTSIDE },
     Rule {
         room: "prompts",
-        may_use: &["prompts", "media::wav", "media::tone", "media::dtmf", "engine::Disk", "engine::disk"],
+        may_use: &[
+            "prompts",
+            "directory::Language",
+            "media::wav",
+            "media::tone",
+            "media::dtmf",
+            "engine::Disk",
+            "engine::disk",
+        ],
         must_not_name: &["actix", "tokio"],
     },
     Rule {

@@ -120,7 +120,7 @@ impl Call {
                 let (_, from, bytes) = self.way.remove(0);
                 self.stream.on_input(self.instant(), Input::Rtp { from, bytes: &bytes }, &mut self.out);
             }
-            if self.now % 20 == 0 {
+            if self.now.is_multiple_of(20) {
                 self.stream.tick(self.instant(), &mut self.out);
             }
             self.now += 1;

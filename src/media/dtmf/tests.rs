@@ -85,7 +85,7 @@ fn frequencies_off_by_the_tolerance_are_accepted_and_beyond_refused() {
                 let tone = press(key, 320, Dbm0(-10.0), Dbm0(-10.0), factor);
                 assert_eq!(heard(&between(start, &tone, 400)), key.to_string(), "{key} times {factor} from {start}");
             }
-            for factor in [0.90, 0.94, 0.955, 0.965, 1.035, 1.045, 1.06] {
+            for factor in [0.94, 0.955, 0.965, 1.035, 1.045, 1.06] {
                 let tone = press(key, 1600, Dbm0(-10.0), Dbm0(-10.0), factor);
                 assert_eq!(heard(&between(start, &tone, 400)), "", "{key} times {factor} from {start}");
             }
@@ -132,6 +132,20 @@ fn noise_15_db_below_is_no_obstacle() {
         noise.add_to(&mut line, Dbm0(-25.0)); // both tones together are at -10
         assert_eq!(heard(&line), key.to_string(), "{key} times {factor}, seed {seed}");
     }
+}
+
+#[test]
+fn noise_10_db_below_costs_few_keys_and_makes_no_wrong_ones() {
+    let mut missed = 0;
+    for (seed, key) in (0..50).flat_map(|seed| ALL.map(|key| (seed, key))) {
+        let mut line = between(seed as usize * 3, &plain(key, 640), 800);
+        Noise::new(seed * 16 + key as u64).add_to(&mut line, Dbm0(-17.0)); // both tones together are at -7
+        match heard(&line) {
+            keys if keys.is_empty() => missed += 1,
+            keys => assert_eq!(keys, key.to_string(), "seed {seed}"),
+        }
+    }
+    assert!(missed <= 8, "{missed} of 800 missed");
 }
 
 #[test]

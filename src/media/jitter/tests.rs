@@ -331,7 +331,7 @@ fn a_clock_that_drifts_is_followed() {
         for packet in &mut sender.packets {
             packet.arrives += (packet.arrives - 800) * drift / 1_000_000;
         }
-        let played = sender.through(0, 20).play(Delay::RECORDING, 600);
+        let played = sender.through(0, 20).play(Delay::RECORDING, 1500);
         let at = played.first.max(800);
         assert!(played.likeness(&original, at, 200) > 0.999, "{drift} ppm");
         assert_eq!((played.buffer.late(), played.buffer.made_up()), (0, 0));

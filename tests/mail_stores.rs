@@ -129,7 +129,7 @@ async fn smtp_server_takes_messages_over_one_encrypted_and_signed_in_connection(
     }
     ids.sort();
     assert_eq!(ids, ["m1@um.example.test", "m2@um.example.test"]);
-    assert_eq!(exim.logged("SMTP connection from"), 1, "one connection for both");
+    assert_eq!(exim.logged("TCP/IP connection count"), 1, "one connection for both");
 }
 
 #[tokio::test]

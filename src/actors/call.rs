@@ -16,7 +16,7 @@ use crate::engine::Environment;
 use crate::engine::environment::blocking;
 use crate::mailbox::greetings::Recorded;
 use crate::mailbox::{CallDetails, Caller, EntryId, Recipient};
-use crate::prompts::{GreetingId, Language};
+use crate::prompts::GreetingId;
 use crate::protocol::sdp::{Codec, LocalMedia};
 use crate::protocol::sip::calling_party::{CallingParty, calling_party};
 use crate::protocol::sip::dialog::{Refusal, Setup};
@@ -113,7 +113,6 @@ impl Call {
     /// What the voice application starts with.
     pub fn setup(&self, greetings: &Greetings, equipment: &Equipment) -> CallAnsweringSetup {
         let plan = &self.resolved.dial_plan;
-        let wanted = language(self.mailbox.language.as_str());
         let name = match &greetings.name {
             Some(_) => CalledName::Recorded(GreetingId::new(NAME)),
             None => match self.mailbox.primary_extension() {
@@ -122,7 +121,7 @@ impl Call {
             },
         };
         CallAnsweringSetup {
-            language: equipment.prompts.choose(&wanted, &language(plan.default_language.as_str())),
+            language: equipment.prompts.choose(&self.mailbox.language, &plan.default_language),
             name,
             personal_greeting: greetings.greeting.as_ref().map(|_| GreetingId::new(GREETING)),
             max_recording: plan.max_recording_duration,
@@ -245,8 +244,4 @@ fn details(
         language: mailbox.language.to_string(),
         notify_missed_call: mailbox.gets_missed_call_notifications(),
     }
-}
-
-fn language(text: &str) -> Language {
-    Language::parse(text).unwrap_or_else(|_| Language::en_us())
 }

@@ -53,7 +53,7 @@ impl Prompts {
         });
         for name in folders {
             let folder = site.join(&name);
-            match (Language::parse(&name), disk.list(&folder)) {
+            match (name.parse::<Language>(), disk.list(&folder)) {
                 (Ok(language), Ok(files)) => {
                     let voice = prompts.languages.entry(language.clone()).or_default();
                     voice.replace_from(disk, &folder, &files, &mut faults);

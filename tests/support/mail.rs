@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -95,7 +96,7 @@ struct Server {
 enum Ending {
     /// Dovecot ends its own children when it is asked to end.
     Asked,
-    /// Exim, when asked, leaves a child behind that logs into a folder that is gone.
+    /// Exim, when asked, leaves children behind that log into a folder that is gone: they end with it.
     Killed,
 }
 
@@ -119,7 +120,7 @@ impl Server {
         } else {
             Command::new(program)
         };
-        let child = command.args(arguments).stdin(Stdio::null()).spawn().unwrap();
+        let child = command.args(arguments).stdin(Stdio::null()).process_group(0).spawn().unwrap();
         Self { child, ending, log: lines, seen: Vec::new() }
     }
 
@@ -141,10 +142,12 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = match self.ending {
-            Ending::Asked => Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().map(drop),
-            Ending::Killed => self.child.kill(),
+        let id = self.child.id();
+        let arguments = match self.ending {
+            Ending::Asked => ["-TERM".to_owned(), "--".to_owned(), id.to_string()],
+            Ending::Killed => ["-KILL".to_owned(), "--".to_owned(), format!("-{id}")],
         };
+        let _ = Command::new("kill").args(arguments).status();
         let _ = self.child.wait();
     }
 }

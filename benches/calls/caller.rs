@@ -10,8 +10,8 @@ use crate::node::Node;
 const FRAME: Duration = Duration::from_millis(20);
 /// Alice, whose messages are mailed.
 const MAILED: &str = "1001";
-/// A caller who hangs up at once leaves a missed call for Bob.
-const SIGNALLED: &str = "1002";
+/// Somebody who is told of no missed calls: what is measured is the signalling alone.
+const SIGNALLED: &str = "1009";
 
 pub struct Calls {
     calls: Vec<Call>,
@@ -55,20 +55,24 @@ impl Calls {
         }
     }
 
-    /// One message of three seconds; how long after the BYE it was in the mailbox.
-    pub fn leave_message(node: &Node) -> Duration {
+    /// So many messages of two and a half seconds; for each, how long after its BYE it was in the mailbox.
+    pub fn leave_messages(node: &Node, count: usize) -> Vec<Duration> {
         let mailbox = node.mailbox("alice");
-        let count = || fs::read_dir(&mailbox).map_or(0, Iterator::count);
-        let before = count();
-        let mut calls = Calls::record(node, 1);
-        calls.talk(Duration::from_secs(3));
-        let hung_up = Instant::now();
-        calls.hang_up();
-        while count() == before {
-            assert!(hung_up.elapsed() < Duration::from_secs(20), "no mail");
-            std::thread::sleep(Duration::from_micros(200));
-        }
-        hung_up.elapsed()
+        let mails = || fs::read_dir(&mailbox).map_or(0, Iterator::count);
+        let mut calls = Calls::record(node, count);
+        calls.talk(Duration::from_millis(2500));
+        let Calls { calls, sip } = &mut calls;
+        let deliver = |call: &mut Call| {
+            let before = mails();
+            let hung_up = Instant::now();
+            call.bye(sip);
+            while mails() == before {
+                assert!(hung_up.elapsed() < Duration::from_secs(20), "no mail");
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            hung_up.elapsed()
+        };
+        calls.iter_mut().map(deliver).collect()
     }
 
     /// Calls that have skipped the greeting and are being recorded.

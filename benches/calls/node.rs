@@ -25,6 +25,7 @@ impl Node {
         for file in fs::read_dir(shipped.join("directory")).expect("the shipped directory").flatten() {
             fs::copy(file.path(), config.join("directory").join(file.file_name())).expect("the shipped directory");
         }
+        fs::write(config.join("directory/bench.toml"), QUIET_MAILBOX).expect("the bench's mailbox");
         let ports: Vec<u16> = (0..3).map(|_| free_port()).collect();
         let child = Command::new(env!("CARGO_BIN_EXE_ringpost"))
             .args(["serve", "--config"])
@@ -68,7 +69,7 @@ impl Node {
     fn calls(&self) -> u64 {
         let output = self.command(&["--json"]).output().expect("ringpost status runs");
         let status: serde_json::Value = serde_json::from_slice(&output.stdout).expect("status is JSON");
-        status["load"]["calls"].as_u64().expect("status counts calls")
+        status["node"]["load"]["calls"].as_u64().expect("status counts calls")
     }
 
     fn status(&self, options: &[&str]) -> std::process::ExitStatus {
@@ -90,6 +91,15 @@ impl Drop for Node {
         fs::remove_dir_all(&self.folder).ok();
     }
 }
+
+const QUIET_MAILBOX: &str = r#"
+[[mailbox]]
+alias = "quiet"
+email_address = "quiet@example.test"
+mailbox_policy = "Lab Default Policy"
+extensions = ["1009"]
+missed_call_notification_enabled = false
+"#;
 
 pub fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()

@@ -94,7 +94,14 @@ impl Calls {
         let calls = remotes.iter().map(|remote| {
             let rtp = UdpSocket::bind("127.0.0.1:0").expect("a port");
             rtp.set_nonblocking(true).expect("a socket");
-            Call { rtp, id: String::new(), to: String::new(), remote: *remote, sequence: 0, arrivals: Arrivals::default() }
+            Call {
+                rtp,
+                id: String::new(),
+                to: String::new(),
+                remote: *remote,
+                sequence: 0,
+                arrivals: Arrivals::default(),
+            }
         });
         Calls { calls: calls.collect(), sip: UdpSocket::bind("127.0.0.1:0").expect("a port") }
     }
@@ -115,7 +122,8 @@ impl Calls {
                 call.listen();
             }
         }
-        let mut off: Vec<Duration> = self.calls.iter_mut().flat_map(|call| std::mem::take(&mut call.arrivals.off)).collect();
+        let mut off: Vec<Duration> =
+            self.calls.iter_mut().flat_map(|call| std::mem::take(&mut call.arrivals.off)).collect();
         off.sort_unstable();
         let at = |percent: usize| off.get(off.len() * percent / 100).copied().unwrap_or_default();
         Spacing {
@@ -154,7 +162,8 @@ impl Call {
             sequence: 0,
             arrivals: Arrivals::default(),
         };
-        let diversion = format!("Diversion: <sip:{extension}@127.0.0.1>;reason=no-answer\r\nContent-Type: application/sdp");
+        let diversion =
+            format!("Diversion: <sip:{extension}@127.0.0.1>;reason=no-answer\r\nContent-Type: application/sdp");
         let answer = call.exchange(sip, "INVITE", 1, &diversion, &sdp);
         call.to = field(&answer, "To").to_owned();
         let port = answer.lines().find_map(|line| line.strip_prefix("m=audio ")).expect("an SDP answer");

@@ -40,7 +40,11 @@ impl Node {
             .spawn()
             .expect("the node starts");
         let node = Node { child, folder, sip: SocketAddr::from(([127, 0, 0, 1], ports[0])) };
-        assert!(node.status(&["--wait", "20"]).success(), "the node is not up: see {}", node.folder.join("log").display());
+        assert!(
+            node.status(&["--wait", "20"]).success(),
+            "the node is not up: see {}",
+            node.folder.join("log").display()
+        );
         node
     }
 

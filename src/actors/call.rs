@@ -16,12 +16,11 @@ use crate::engine::Environment;
 use crate::engine::environment::blocking;
 use crate::mailbox::greetings::Recorded;
 use crate::mailbox::{CallDetails, Caller, EntryId, Recipient};
-use crate::prompts::{GreetingId, Language};
+use crate::prompts::GreetingId;
 use crate::protocol::sdp::{Codec, LocalMedia};
 use crate::protocol::sip::calling_party::{CallingParty, calling_party};
 use crate::protocol::sip::dialog::{Refusal, Setup};
 use crate::protocol::sip::diversion::{DiversionReason, diversions};
-use crate::protocol::sip::endpoint::DialogKey;
 use crate::protocol::sip::{HeaderName, NameAddr, Request, Status, Transport, Uri};
 
 /// A call for a mailbox.
@@ -64,9 +63,10 @@ impl Call {
             }
         };
         let bind = if flow.local.ip().is_unspecified() { flow.local.ip() } else { address };
-        let sockets = equipment.ports.bind(&*equipment.environment, bind).map_err(|error| {
-            Refusal::new(Status::SERVICE_UNAVAILABLE, &format!("no RTP port: {error}"))
-        })?;
+        let sockets = equipment
+            .ports
+            .bind(&*equipment.environment, bind)
+            .map_err(|error| Refusal::new(Status::SERVICE_UNAVAILABLE, &format!("no RTP port: {error}")))?;
         let details = details(request, &resolved, &mailbox, reason, calling.as_ref(), equipment);
         Ok(Call {
             details,
@@ -81,7 +81,7 @@ impl Call {
     }
 
     /// What the SIP session starts with.
-    pub fn session_setup(&self, key: DialogKey, incoming: Incoming, equipment: &Equipment) -> Setup {
+    pub fn session_setup(&self, incoming: Incoming, equipment: &Equipment) -> Setup {
         let settings = &equipment.settings;
         let environment = &equipment.environment;
         let Incoming { transaction, request, flow, local_tag, .. } = incoming;
@@ -91,7 +91,6 @@ impl Call {
             Transport::Tls => format!("sip:{};transport=tls", SocketAddr::new(self.address, flow.local.port())),
         };
         Setup {
-            key,
             transaction,
             invite: request,
             flow,
@@ -114,7 +113,6 @@ impl Call {
     /// What the voice application starts with.
     pub fn setup(&self, greetings: &Greetings, equipment: &Equipment) -> CallAnsweringSetup {
         let plan = &self.resolved.dial_plan;
-        let wanted = language(self.mailbox.language.as_str());
         let name = match &greetings.name {
             Some(_) => CalledName::Recorded(GreetingId::new(NAME)),
             None => match self.mailbox.primary_extension() {
@@ -123,7 +121,7 @@ impl Call {
             },
         };
         CallAnsweringSetup {
-            language: equipment.prompts.choose(&wanted, &language(plan.default_language.as_str())),
+            language: equipment.prompts.choose(&self.mailbox.language, &plan.default_language),
             name,
             personal_greeting: greetings.greeting.as_ref().map(|_| GreetingId::new(GREETING)),
             max_recording: plan.max_recording_duration,
@@ -141,7 +139,11 @@ impl Call {
 
 impl Greetings {
     /// Reads what the user has recorded; a recording that cannot be played is as good as none, and logged.
-    pub async fn read(environment: Arc<dyn Environment>, store: crate::mailbox::greetings::Greetings, alias: String) -> Greetings {
+    pub async fn read(
+        environment: Arc<dyn Environment>,
+        store: crate::mailbox::greetings::Greetings,
+        alias: String,
+    ) -> Greetings {
         let read = blocking(&*environment, move || {
             let sound = |which| match store.read(&alias, which) {
                 Ok(samples) => samples.map(Arc::from),
@@ -242,8 +244,4 @@ fn details(
         language: mailbox.language.to_string(),
         notify_missed_call: mailbox.gets_missed_call_notifications(),
     }
-}
-
-fn language(text: &str) -> Language {
-    Language::parse(text).unwrap_or_else(|_| Language::en_us())
 }

@@ -62,14 +62,20 @@ pub struct Heard(pub StreamEvent);
 pub struct HangUp;
 
 impl Dialog {
-    pub fn start(key: DialogKey, call: Call, incoming: Incoming, equipment: Equipment, worker: Addr<UmWorker>) -> Addr<Dialog> {
+    pub fn start(
+        key: DialogKey,
+        call: Call,
+        incoming: Incoming,
+        equipment: Equipment,
+        worker: Addr<UmWorker>,
+    ) -> Addr<Dialog> {
         let span = tracing::info_span!(
             "call",
             call_id = call.details.call_id,
             dial_plan = call.details.dial_plan,
             mailbox = call.details.mailbox.alias
         );
-        let session = Session::new(call.session_setup(key, incoming, &equipment));
+        let session = Session::new(call.session_setup(incoming, &equipment));
         let dialog = Dialog {
             key,
             equipment,

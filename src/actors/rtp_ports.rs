@@ -96,7 +96,7 @@ mod tests {
 
     const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
-    #[actix_rt::test]
+    #[tokio::test]
     async fn pairs_are_even_and_come_back_when_dropped() {
         let environment = VirtualEnvironment::new(HOME, 1);
         let ports = RtpPorts::new(20_000..=20_003, 0);
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(ports.bind(&environment, HOME).unwrap().rtp.local().port(), 20_000);
     }
 
-    #[actix_rt::test]
+    #[tokio::test]
     async fn a_port_somebody_else_holds_is_passed_over() {
         let environment = VirtualEnvironment::new(HOME, 1);
         let _theirs = environment.bind_media(SocketAddr::new(HOME, 20_001)).unwrap();

@@ -51,7 +51,7 @@ impl RtpStream {
         let now = self.environment.now();
         let Self { sockets, core, outputs, .. } = self;
         sockets.rtp.receive(&mut |from, bytes| core.on_input(now, Input::Rtp { from, bytes }, outputs));
-        if self.ticks % RTCP_EVERY == 0 {
+        if self.ticks.is_multiple_of(RTCP_EVERY) {
             sockets.rtcp.receive(&mut |from, bytes| core.on_input(now, Input::Rtcp { from, bytes }, outputs));
         }
     }

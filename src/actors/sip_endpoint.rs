@@ -19,6 +19,9 @@ use crate::protocol::sip::{ConnectionId, Flow, Message as SipMessage, Request, R
 /// Datagrams that may wait for the endpoint; more are dropped and sent again by their senders.
 const MAILBOX: usize = 16_384;
 
+/// Whom a stream connection leads to.
+type StreamPeer = (Transport, SocketAddr);
+
 /// The transaction table of this process and its ways out.
 pub struct SipEndpoint {
     environment: Arc<dyn Environment>,
@@ -29,9 +32,9 @@ pub struct SipEndpoint {
     datagram: HashMap<SocketAddr, Arc<dyn DatagramSocket>>,
     connections: HashMap<ConnectionId, Addr<Connection>>,
     /// The newest connection with each peer; what is sent to an address goes over it.
-    by_peer: HashMap<(Transport, SocketAddr), ConnectionId>,
+    by_peer: HashMap<StreamPeer, ConnectionId>,
     /// What waits for a connection that is being opened.
-    dialling: HashMap<(Transport, SocketAddr), Vec<(Flow, Vec<u8>)>>,
+    dialling: HashMap<StreamPeer, Vec<(Flow, Vec<u8>)>>,
     dialogs: HashMap<DialogKey, Owner>,
     by_invite: HashMap<ServerTransaction, DialogKey>,
     next_dialog: u64,
@@ -42,8 +45,14 @@ pub struct SipEndpoint {
 /// Who gets the events of a dialog.
 enum Owner {
     /// The call is still being placed; what comes meanwhile waits.
-    Pending { invite: ServerTransaction, waiting: Vec<DialogEvent> },
-    Running { invite: ServerTransaction, dialog: Addr<Dialog> },
+    Pending {
+        invite: ServerTransaction,
+        waiting: Vec<DialogEvent>,
+    },
+    Running {
+        invite: ServerTransaction,
+        dialog: Addr<Dialog>,
+    },
 }
 
 /// A request outside any dialog, for the user of the endpoint to answer.
@@ -67,6 +76,14 @@ pub struct Received {
     pub flow: Flow,
 }
 
+/// A message that could not be read, and what its sender is told.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Unreadable {
+    pub response: Response,
+    pub flow: Flow,
+}
+
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct NewConnection {
@@ -85,12 +102,30 @@ pub struct ConnectionClosed {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub enum Outgoing {
-    Respond { transaction: ServerTransaction, response: Response },
-    Request { client: ClientTransaction, dialog: DialogKey, request: Request, flow: Flow },
-    Ack { request: Request, flow: Flow },
-    Bind { dialog: DialogKey, call_id: String, local_tag: String, remote_tag: String },
+    Respond {
+        transaction: ServerTransaction,
+        response: Response,
+    },
+    Request {
+        client: ClientTransaction,
+        dialog: DialogKey,
+        request: Request,
+        flow: Flow,
+    },
+    Ack {
+        request: Request,
+        flow: Flow,
+    },
+    Bind {
+        dialog: DialogKey,
+        call_id: String,
+        local_tag: String,
+        remote_tag: String,
+    },
     /// The call is over; nothing of it is kept but transactions that still run.
-    Forget { dialog: DialogKey },
+    Forget {
+        dialog: DialogKey,
+    },
 }
 
 /// The actor that owns a dialog from now on.
@@ -221,7 +256,8 @@ impl SipEndpoint {
             return;
         }
         let peer = (flow.transport, flow.remote);
-        let existing = flow.connection.filter(|id| self.connections.contains_key(id)).or(self.by_peer.get(&peer).copied());
+        let existing =
+            flow.connection.filter(|id| self.connections.contains_key(id)).or(self.by_peer.get(&peer).copied());
         match existing.and_then(|id| self.connections.get(&id)) {
             Some(connection) => connection.do_send(Write(bytes)),
             None => self.dial(peer, flow, bytes, ctx),
@@ -229,7 +265,7 @@ impl SipEndpoint {
     }
 
     /// Opens a connection for what has none, once a peer however much waits for it.
-    fn dial(&mut self, peer: (Transport, SocketAddr), flow: Flow, bytes: Vec<u8>, ctx: &mut Context<Self>) {
+    fn dial(&mut self, peer: StreamPeer, flow: Flow, bytes: Vec<u8>, ctx: &mut Context<Self>) {
         if let Some(waiting) = self.dialling.get_mut(&peer) {
             return waiting.push((flow, bytes));
         }
@@ -255,7 +291,7 @@ impl SipEndpoint {
         ctx.spawn(opened);
     }
 
-    fn adopt(&mut self, (id, connection): (ConnectionId, Addr<Connection>), peer: (Transport, SocketAddr)) {
+    fn adopt(&mut self, (id, connection): (ConnectionId, Addr<Connection>), peer: StreamPeer) {
         self.connections.insert(id, connection);
         self.by_peer.insert(peer, id);
     }
@@ -282,6 +318,15 @@ impl Handler<Received> for SipEndpoint {
 
     fn handle(&mut self, Received { message, flow }: Received, ctx: &mut Self::Context) {
         self.step(endpoint::Event::Received { message, flow }, ctx);
+    }
+}
+
+impl Handler<Unreadable> for SipEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, Unreadable { response, flow }: Unreadable, ctx: &mut Self::Context) {
+        let tag = format!("{:016x}", self.environment.random_u64());
+        self.send(response.with_to_tag(&tag).to_bytes(), flow, ctx);
     }
 }
 

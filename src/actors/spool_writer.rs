@@ -9,8 +9,8 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::delivery::{self, Delivery, Look};
-use crate::engine::Environment;
 use crate::apps::conversation::Outcome;
+use crate::engine::Environment;
 use crate::mailbox::{CallDetails, Entry, EntryId, Importance, Recording, Sensitivity, Spool, SpoolError};
 
 /// Recorded audio is durable after so long.
@@ -273,7 +273,8 @@ impl Handler<Mark> for SpoolWriter {
     type Result = ();
 
     fn handle(&mut self, Mark { id, ending }: Mark, _: &mut Self::Context) {
-        let (Some(recording), Ending::Message { importance, sensitivity, .. }) = (self.open.get_mut(&id), ending) else {
+        let (Some(recording), Ending::Message { importance, sensitivity, .. }) = (self.open.get_mut(&id), ending)
+        else {
             return;
         };
         if let Err(error) = recording.set_flags(importance, sensitivity) {

@@ -10,5 +10,5 @@ pub mod conversation;
 mod keys;
 
 pub use call_answering::{CallAnswering, CallAnsweringSetup, CalledName};
-pub use keys::{KeyPad, KeySource};
 pub use conversation::{Command, Event, Importance, Outcome, PlayId, RecordingEnd, Sensitivity};
+pub use keys::{KeyPad, KeySource};

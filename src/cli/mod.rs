@@ -20,9 +20,9 @@ struct Arguments {
     /// Folder of ringpost.toml and of the directory
     #[arg(long, global = true, value_name = "DIR", env = "RINGPOST_CONFIG", default_value = "config")]
     config: PathBuf,
-    /// Folder of spool, mail and everything else the node keeps
-    #[arg(long, global = true, value_name = "DIR", env = "RINGPOST_DATA", default_value = "var")]
-    data: PathBuf,
+    /// Folder of spool, mail and everything else the node keeps [default: what ringpost.toml says, or var]
+    #[arg(long, global = true, value_name = "DIR", env = "RINGPOST_DATA")]
+    data: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -47,10 +47,11 @@ pub struct Folders {
 /// Runs the command of this process's arguments.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    let folders = Folders { config: arguments.config, data: arguments.data };
+    let data = arguments.data.unwrap_or_else(|| organisation::data_folder(&arguments.config));
+    let folders = Folders { config: arguments.config, data };
     let outcome = match arguments.command {
         Command::Serve => serve::run(&folders),
-        Command::Check => check::run(&folders),
+        Command::Check => check::run(&folders.config).map(|report| println!("{report}")).map_err(Into::into),
         Command::Status(options) => status::run(&folders, &options),
     };
     match outcome {

@@ -1,35 +1,42 @@
 //! Reads what an administrator wrote: this node's configuration and the organisation's directory.
-//! Knows: where the files are. Must not: know what is in them.
+//! Knows: where the files are, how a host name is looked up. Must not: know what is in them.
 
-use std::error::Error;
-use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Folders;
-use crate::directory::{Directory, DirectoryProvider, Fault};
+use super::check::Faults;
+use crate::directory::{Directory, DirectoryProvider};
 use crate::engine::config::{NodeConfig, process_environment};
 use crate::engine::disk::RealDisk;
 use crate::engine::provider::TomlFolder;
-
-/// Everything that is wrong, each on a line of its own.
-#[derive(Debug)]
-pub(super) struct Faults(Vec<Fault>);
 
 pub(super) fn read_config(folders: &Folders) -> Result<NodeConfig, Faults> {
     NodeConfig::read(&RealDisk, &folders.config, process_environment()).map_err(Faults)
 }
 
-pub(super) fn read_directory(config: &NodeConfig) -> Result<Directory, Faults> {
+/// Where the configuration puts the node's data; a configuration that cannot be read is the command's to report.
+pub(super) fn data_folder(config: &Path) -> PathBuf {
+    let config = NodeConfig::read(&RealDisk, config, process_environment());
+    config.map_or_else(|_| PathBuf::from("var"), |config| config.data)
+}
+
+/// Reads the directory and looks up the gateways that are known by name. A name that cannot be looked up costs only
+/// its own gateway.
+pub(super) async fn read_directory(config: &NodeConfig) -> Result<Directory, Faults> {
     let provider = TomlFolder::new(Arc::new(RealDisk), config.directory.clone());
     let sources = provider.read().map_err(|error| Faults(error.into_faults()))?;
-    Directory::load(&sources).map_err(Faults)
-}
-
-impl fmt::Display for Faults {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<String> = self.0.iter().map(ToString::to_string).collect();
-        f.write_str(&lines.join("\n"))
+    let mut directory = Directory::load(&sources).map_err(Faults)?;
+    let hosts: Vec<_> = directory.gateway_hosts().cloned().collect();
+    for host in hosts {
+        match tokio::net::lookup_host((host.to_string(), 0)).await {
+            Ok(found) => {
+                let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+                directory.locate(&host, &addresses);
+            }
+            Err(error) => tracing::error!(%host, %error, "UM IP gateway cannot be looked up: its calls are refused"),
+        }
     }
+    Ok(directory)
 }
-
-impl Error for Faults {}

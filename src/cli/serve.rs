@@ -34,40 +34,41 @@ const LAST_BYES: Duration = Duration::from_secs(3);
 pub(super) fn run(folders: &Folders) -> Result<(), Box<dyn Error>> {
     let config = read_config(folders)?;
     start_log(&config);
-    let parts = |config: &NodeConfig| -> Result<Parts, Box<dyn Error>> {
-        let directory = read_directory(config)?;
-        let (prompts, faults) = Prompts::load(&RealDisk, config.prompts.as_deref());
-        faults.iter().for_each(|fault| tracing::warn!(%fault, "prompt"));
-        Ok(Parts {
-            environment: Arc::new(RealEnvironment),
-            placement: Placement::threads(),
-            datagram: config.listeners().into_iter().map(|(_, address)| address).collect(),
-            stream: config.listeners().into_iter().map(|(_, address)| address).collect(),
-            stream_idle: STREAM_IDLE,
-            settings: settings(config),
-            rtp_ports: config.rtp.ports.clone(),
-            directory,
-            prompts,
-            spool: Spool::open(Arc::new(RealDisk), folders.data.join("spool"))?,
-            greetings: Greetings::new(Arc::new(RealDisk), folders.data.join("greetings")),
-            composer: Composer {
-                sender_name: "Ringpost".to_owned(),
-                sender_address: config.mail.from.to_string(),
-                time_zone: jiff::tz::TimeZone::system(),
-            },
-            store: store(config, &folders.data)?,
-        })
-    };
-    let system = actix_rt::System::new();
-    system.block_on(async {
+    actix_rt::System::new().block_on(async {
         std::fs::create_dir_all(&folders.data)?;
         let control = ControlSocket::bind(&folders.data).await?;
-        let engine = Engine::start(parts(&config)?)?;
+        let engine = Engine::start(parts(&config, folders).await?)?;
         announce(&engine, &config, &folders.data);
         tokio::select! {
             () = control.serve(&engine) => Ok(()),
             stopped = until_stopped(&engine, folders) => stopped,
         }
+    })
+}
+
+/// Reads and opens all that a node is made of.
+async fn parts(config: &NodeConfig, folders: &Folders) -> Result<Parts, Box<dyn Error>> {
+    let directory = read_directory(config).await?;
+    let (prompts, faults) = Prompts::load(&RealDisk, config.prompts.as_deref());
+    faults.iter().for_each(|fault| tracing::warn!(%fault, "prompt"));
+    Ok(Parts {
+        environment: Arc::new(RealEnvironment),
+        placement: Placement::threads(),
+        datagram: config.listeners().into_iter().map(|(_, address)| address).collect(),
+        stream: config.listeners().into_iter().map(|(_, address)| address).collect(),
+        stream_idle: STREAM_IDLE,
+        settings: settings(config),
+        rtp_ports: config.rtp.ports.clone(),
+        directory,
+        prompts,
+        spool: Spool::open(Arc::new(RealDisk), folders.data.join("spool"))?,
+        greetings: Greetings::new(Arc::new(RealDisk), folders.data.join("greetings")),
+        composer: Composer {
+            sender_name: "Ringpost".to_owned(),
+            sender_address: config.mail.from.to_string(),
+            time_zone: jiff::tz::TimeZone::system(),
+        },
+        store: store(config, &folders.data)?,
     })
 }
 
@@ -79,7 +80,7 @@ async fn until_stopped(engine: &Engine, folders: &Folders) -> Result<(), Box<dyn
     let mut interrupt = signal(SignalKind::interrupt())?;
     loop {
         tokio::select! {
-            _ = refresh.recv() => reread_directory(engine, folders),
+            _ = refresh.recv() => reread_directory(engine, folders).await,
             () = either(&mut terminate, &mut interrupt) => break,
         }
     }
@@ -111,8 +112,11 @@ async fn until_no_calls(engine: &Engine) {
     }
 }
 
-fn reread_directory(engine: &Engine, folders: &Folders) {
-    let directory = read_config(folders).and_then(|config| read_directory(&config));
+async fn reread_directory(engine: &Engine, folders: &Folders) {
+    let directory = match read_config(folders) {
+        Ok(config) => read_directory(&config).await,
+        Err(faults) => Err(faults),
+    };
     match directory {
         Ok(directory) => {
             engine.use_directory(directory);

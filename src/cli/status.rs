@@ -73,7 +73,10 @@ fn print_spool(spool: &SpoolStatus) {
     for waiting in &spool.ready {
         if let Some(error) = &waiting.last_error {
             let next = waiting.next_attempt.map_or("at once".to_owned(), |at| at.to_string());
-            println!("  waits: {} for {}, {} attempts, next {next}: {error}", waiting.id, waiting.mailbox, waiting.attempts);
+            println!(
+                "  waits: {} for {}, {} attempts, next {next}: {error}",
+                waiting.id, waiting.mailbox, waiting.attempts
+            );
         }
     }
     for parked in &spool.failed {

@@ -8,7 +8,7 @@ use super::hunt_group::HuntGroupText;
 use super::mailbox::MailboxText;
 use super::registry::{Registry, Unique};
 use super::source::Faults;
-use super::{DialPlan, HuntGroup, IpGateway, Mailbox, MailboxPolicy, UriType};
+use super::{DialPlan, HuntGroup, IpGateway, Mailbox, MailboxPolicy, Name, UriType};
 
 /// What Exchange 2013 allows (its UM service does not start with more).
 const MOST_GATEWAYS_OF_A_DIAL_PLAN: usize = 200;
@@ -50,8 +50,15 @@ pub(super) fn hunt_groups(
 pub(super) fn mailboxes(
     texts: Vec<MailboxText>,
     policies: &Registry<MailboxPolicy>,
+    hunt_groups: &[Arc<HuntGroup>],
     faults: &Faults,
 ) -> Vec<Arc<Mailbox>> {
+    let pilots_of = |group: &Arc<HuntGroup>| {
+        let (plan, name) = (group.dial_plan.name.key(), group.name.clone());
+        let pilots = group.pilot_identifier.iter().map(|pilot| pilot.key().to_owned());
+        pilots.map(|pilot| ((plan.clone(), pilot), name.clone())).collect::<Vec<_>>()
+    };
+    let pilots: HashMap<(String, String), Name> = hunt_groups.iter().flat_map(pilots_of).collect();
     let (mut aliases, mut extensions) = (Unique::new("alias"), Unique::new("extensions"));
     let (mut numbers, mut addresses) = (Unique::new("e164_numbers"), Unique::new("sip_addresses"));
     let mut linked = Vec::with_capacity(texts.len());
@@ -66,6 +73,11 @@ pub(super) fn mailboxes(
         for extension in &text.extensions {
             let shown = format_args!("extension {} of dial plan \"{name}\"", extension.value);
             extensions.claim((key.clone(), extension.value.clone()), extension.place, shown, faults);
+            if let Some(group) = pilots.get(&(key.clone(), extension.value.to_string())) {
+                let message =
+                    format!("{} is the pilot of hunt group \"{group}\"; no call would reach it", extension.value);
+                faults.add(extension.place, "extensions", message);
+            }
         }
         for number in &text.e164_numbers {
             let shown = format_args!("number {} of dial plan \"{name}\"", number.value);

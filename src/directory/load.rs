@@ -107,10 +107,11 @@ fn read<'t>(tables: &'t [KindTable<'t>], complete: bool, faults: &'t Faults<'t>)
     }
 
     let hunt_groups = of("hunt_group").filter_map(HuntGroup::read).collect();
+    let hunt_groups = link::hunt_groups(hunt_groups, &gateways, &plans, faults);
     let mailboxes = of("mailbox").filter_map(Mailbox::read).collect();
     Objects {
-        hunt_groups: link::hunt_groups(hunt_groups, &gateways, &plans, faults),
-        mailboxes: link::mailboxes(mailboxes, &policies, faults),
+        mailboxes: link::mailboxes(mailboxes, &policies, &hunt_groups, faults),
+        hunt_groups,
         dial_plans: plans.into_objects(),
         ip_gateways: gateways.into_objects(),
         mailbox_policies: policies.into_objects(),

@@ -239,6 +239,18 @@ impl FromStr for HostName {
     }
 }
 
+impl Language {
+    /// The language every node can speak: its prompts are part of the program.
+    pub fn en_us() -> Language {
+        Language("en-US".to_owned())
+    }
+
+    /// The language without its region: `en` of `en-US`.
+    pub fn primary(&self) -> &str {
+        self.0.split('-').next().unwrap_or_default()
+    }
+}
+
 impl FromStr for Language {
     type Err = Invalid;
 

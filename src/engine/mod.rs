@@ -4,10 +4,10 @@
 
 pub mod config;
 pub mod disk;
-pub mod provider;
 #[allow(clippy::module_inception)]
 mod engine;
 pub mod environment;
+pub mod provider;
 pub mod real;
 pub mod virtual_;
 

@@ -12,6 +12,7 @@ use mail_builder::mime::MimePart;
 use super::call::{Caller, EntryId, Importance, Outcome, Record, SAMPLE_RATE, Sensitivity};
 use super::spool::Entry;
 use super::store::Letter;
+use crate::media::wav;
 
 mod clean;
 mod texts;
@@ -71,7 +72,7 @@ impl Composer {
             Some(seconds) => {
                 let name = mail.file_name(seconds);
                 let kind = ContentType::new("audio/wav").attribute("name", name.clone());
-                let sound = MimePart::new(kind, wav(audio))
+                let sound = MimePart::new(kind, wav::encode(audio))
                     .attachment(name.clone())
                     .header("Content-Duration", Raw::new(seconds.to_string()))
                     .header("Content-Description", Text::new(mail.subject()));
@@ -135,8 +136,8 @@ impl Mail<'_> {
         let caller = self.who.label(self.texts.anonymous);
         match self.seconds {
             Some(seconds) => {
-                let subject = self.texts.voice_mail_subject.replace("{caller}", &caller);
-                subject.replace("{duration}", &clock(seconds))
+                let subject = self.texts.voice_mail_subject.replace("{duration}", &clock(seconds));
+                subject.replace("{caller}", caller)
             }
             None => self.texts.missed_call_subject.replace("{caller}", caller),
         }
@@ -200,23 +201,6 @@ fn clock(seconds: u64) -> String {
 
 fn rfc2822(at: Timestamp, time_zone: &TimeZone) -> String {
     at.to_zoned(time_zone.clone()).strftime("%a, %d %b %Y %H:%M:%S %z").to_string()
-}
-
-fn wav(samples: &[i16]) -> Vec<u8> {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: SAMPLE_RATE as u32,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut file = std::io::Cursor::new(Vec::with_capacity(samples.len() * 2 + 44));
-    let mut write = || -> hound::Result<()> {
-        let mut writer = hound::WavWriter::new(&mut file, spec)?;
-        samples.iter().try_for_each(|&sample| writer.write_sample(sample))?;
-        writer.finalize()
-    };
-    let _ = write(); // writing into memory does not fail
-    file.into_inner()
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ fn exponent_and_mantissa(magnitude: i16) -> u32 {
     (f32::from(magnitude).to_bits() >> 19).wrapping_sub(127 << 4)
 }
 
+#[expect(clippy::indexing_slicing, reason = "worked out, and checked, by the compiler")]
 static MU_LAW: [i16; 256] = {
     let mut table = [0; 256];
     let mut octet = 0;
@@ -56,6 +57,7 @@ static MU_LAW: [i16; 256] = {
     table
 };
 
+#[expect(clippy::indexing_slicing, reason = "worked out, and checked, by the compiler")]
 static A_LAW: [i16; 256] = {
     let mut table = [0; 256];
     let mut octet = 0;
@@ -68,14 +70,14 @@ static A_LAW: [i16; 256] = {
 
 const fn from_mu_law(octet: u8) -> i16 {
     let code = !octet;
-    let magnitude = ((((code & 0x0F) as i16) << 3) + 0x84 << (code >> 4 & 7)) - 0x84;
+    let magnitude = (((((code & 0x0F) as i16) << 3) + 0x84) << (code >> 4 & 7)) - 0x84;
     if code & 0x80 == 0 { magnitude } else { -magnitude }
 }
 
 const fn from_a_law(octet: u8) -> i16 {
     let code = octet ^ 0xD5;
     let (segment, step) = (code >> 4 & 7, ((code & 0x0F) as i16) << 4);
-    let magnitude = if segment == 0 { step + 8 } else { step + 0x108 << (segment - 1) };
+    let magnitude = if segment == 0 { step + 8 } else { (step + 0x108) << (segment - 1) };
     if code & 0x80 == 0 { magnitude } else { -magnitude }
 }
 

@@ -14,45 +14,6 @@ use std::f32::consts::{PI, TAU};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-const LOW: [f32; 4] = [697.0, 770.0, 852.0, 941.0];
-const HIGH: [f32; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
-const KEYS: [[char; 4]; 4] = [['1', '2', '3', 'A'], ['4', '5', '6', 'B'], ['7', '8', '9', 'C'], ['*', '0', '#', 'D']];
-
-/// Samples of a window, and how far it moves on.
-const WINDOW: usize = 160;
-const HOP: usize = WINDOW / 2;
-
-/// A press is this many hits in a row …
-const HITS: usize = 3;
-
-/// … and over when its tone was missing this many times in a row: a pause of 40 ms has three, one of 10 ms at most two.
-const MISSES: u32 = 3;
-
-/// Softest tone that is looked at, the stronger of the two; Q.24 (AT&T) wants -25 dBm accepted.
-const SOFTEST: Dbm0 = Dbm0(-30.0);
-
-/// Softest tone that still holds a press.
-const SOFTEST_HELD: Dbm0 = Dbm0(-45.0);
-
-/// How much stronger than the high tone the low one may be, and the reverse, as power. Q.24 (AT&T): 8 dB and 4 dB, and a margin.
-const LOW_OVER_HIGH: f32 = 10.0; // 10 dB
-const HIGH_OVER_LOW: f32 = 5.0; // 7 dB
-
-/// Least share of the window's energy that both tones have: in one window, where a tone off its frequency loses a
-/// third of its own, and over a press, frequency accounted for.
-const SHARE: f32 = 0.65;
-const SHARE_OF_PRESS: f32 = 0.88;
-
-/// Second harmonic over its fundamental, as power: a voice has it, a key's tone does not.
-const HARMONIC: f32 = 0.05;
-
-/// Farthest from its nominal frequency a tone may be: 1.5 % + 2 Hz are to be accepted, and 2 Hz are for the measurement.
-const OFF: f32 = 0.015;
-const OFF_HERTZ: f32 = 4.0;
-
-/// How much the frequency may change from one window to the next, Hz.
-const DRIFT: f32 = 12.0;
-
 /// The sound of `key` (0-9, *, #, A-D) for `duration_ms`, each of its two tones at `level`. Nothing for any other character.
 pub fn generate(key: char, duration_ms: u32, level: Dbm0) -> Vec<i16> {
     let Some((low, high)) = frequencies(key) else { return Vec::new() };
@@ -75,12 +36,12 @@ pub struct Detector {
     filled: usize,
     /// The eight filters at the last hop.
     previous: Spectrum,
-    /// Hits in a row of one pair of tones, the newest last.
+    /// What the last windows were, the newest last.
     hits: [Option<Hit>; HITS],
     press: Option<Press>,
 }
 
-/// Two tones found in a window.
+/// A window that holds two tones and next to nothing else.
 #[derive(Debug, Clone, Copy)]
 struct Hit {
     pair: Pair,
@@ -151,7 +112,7 @@ impl Detector {
         key
     }
 
-    /// A key that was told is still being held, or was released less than 40 ms ago.
+    /// A key that was told is still being held, or was released less than 60 ms ago.
     pub fn tone_present(&self) -> bool {
         self.press.is_some()
     }
@@ -245,17 +206,8 @@ impl Detector {
         let mut shares = [first, second, third].map(|hit| hit.share(low_offset, high_offset));
         shares.sort_by(f32::total_cmp);
         let [_, least, _] = shares;
-        if std::env::var("DBG").is_ok() && least > 0.75 {
-            eprintln!(
-                "{pair:?} {shares:.3?} off {low_offset:.1} {high_offset:.1} drift {:.1} {:.1} lev {:.1} twist {:.1}",
-                second.low.offset - third.low.offset,
-                second.high.offset - third.high.offset,
-                Dbm0::from_mean_square(third.energy / SQUARED_WEIGHTS).0,
-                10.0 * (third.low.energy / third.high.energy).log10()
-            );
-        }
-        let pure = !third.has_harmonics(window, low_hertz + low_offset, high_hertz + high_offset);
-        (least > SHARE_OF_PRESS && pure).then_some(pair)
+        let voice = third.is_voice(window, low_hertz + low_offset, high_hertz + high_offset);
+        (least > SHARE_OF_PRESS && !voice).then_some(pair)
     }
 }
 
@@ -267,13 +219,18 @@ impl Hit {
         (low + high) / self.energy
     }
 
-    /// Is one of the tones, truly at these frequencies, the fundamental of a voice?
-    fn has_harmonics(&self, window: &[f32; WINDOW], low_hertz: f32, high_hertz: f32) -> bool {
-        let [of_low, of_high] = goertzel(window, &[Filter::at(2.0 * low_hertz), Filter::at(2.0 * high_hertz)]);
-        // Twice a low frequency can lie so close to the high one that it is seen there as well.
+    /// Are the tones, truly at these frequencies, two harmonics of a voice, which then has more of them?
+    fn is_voice(&self, window: &[f32; WINDOW], low_hertz: f32, high_hertz: f32) -> bool {
+        // The harmonics of each, and, if they follow each other, the one before and the one after.
+        let places = [2.0 * low_hertz, 2.0 * high_hertz, 2.0 * low_hertz - high_hertz, 2.0 * high_hertz - low_hertz];
+        let [twice_low, twice_high, before, after] = goertzel(window, &places.map(Filter::at)).map(|bin| bin.energy());
+        // Twice the low frequency can lie so close to the high one that it is seen there as well.
         let seen_beside = self.high.energy.sqrt() * response(2.0 * low_hertz - high_hertz).abs();
-        of_low.energy().sqrt() > (self.low.energy * HARMONIC).sqrt() + seen_beside
-            || of_high.energy() > self.high.energy * HARMONIC
+        let lowest_pitch = 2.0 * low_hertz > high_hertz + 200.0; // below there is hum
+        twice_low.sqrt() > (self.low.energy * HARMONIC).sqrt() + seen_beside
+            || twice_high > self.high.energy * HARMONIC
+            || (before > self.energy * NEIGHBOUR && lowest_pitch)
+            || after > self.energy * NEIGHBOUR
     }
 }
 
@@ -382,6 +339,48 @@ fn goertzel<const N: usize>(window: &[f32; WINDOW], filters: &[Filter; N]) -> [B
     }
     bins
 }
+
+const LOW: [f32; 4] = [697.0, 770.0, 852.0, 941.0];
+const HIGH: [f32; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
+const KEYS: [[char; 4]; 4] = [['1', '2', '3', 'A'], ['4', '5', '6', 'B'], ['7', '8', '9', 'C'], ['*', '0', '#', 'D']];
+
+/// Samples of a window, and how far it moves on.
+const WINDOW: usize = 160;
+const HOP: usize = WINDOW / 2;
+
+/// A press is this many hits in a row …
+const HITS: usize = 3;
+
+/// … and over when its tone was missing this many times in a row: a pause of 40 ms has three, one of 10 ms at most two.
+const MISSES: u32 = 3;
+
+/// Softest tone that is looked at, the stronger of the two; Q.24 (AT&T) wants -25 dBm accepted.
+const SOFTEST: Dbm0 = Dbm0(-30.0);
+
+/// Softest tone that still holds a press.
+const SOFTEST_HELD: Dbm0 = Dbm0(-45.0);
+
+/// How much stronger than the high tone the low one may be, and the reverse, as power. Q.24 (AT&T): 8 dB and 4 dB, and a margin.
+const LOW_OVER_HIGH: f32 = 10.0; // 10 dB
+const HIGH_OVER_LOW: f32 = 5.0; // 7 dB
+
+/// Least share of the window's energy that both tones have: in one window, where a tone off its frequency loses a
+/// third of its own, and over a press, frequency accounted for.
+const SHARE: f32 = 0.65;
+const SHARE_OF_PRESS: f32 = 0.88;
+
+/// Second harmonic over its fundamental, as power: a voice has it, a key's tone does not.
+const HARMONIC: f32 = 0.05;
+
+/// Harmonics beside a pair of tones over the whole, as power: 17 dB below it in the purest voice, 24 dB in a clipped tone.
+const NEIGHBOUR: f32 = 0.01;
+
+/// Farthest from its nominal frequency a tone may be: 1.5 % + 2 Hz are to be accepted, and 2 Hz are for the measurement.
+const OFF: f32 = 0.015;
+const OFF_HERTZ: f32 = 4.0;
+
+/// How much the frequency may change from one window to the next, Hz.
+const DRIFT: f32 = 12.0;
 
 #[cfg(test)]
 mod tests;

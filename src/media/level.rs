@@ -9,6 +9,7 @@
 pub struct Dbm0(pub f32);
 
 /// Level of a sine of peak 32768 (ITU-T G.711, section 3.2 note on A-law).
+#[expect(clippy::approx_constant, reason = "decibels, not half a turn")]
 const FULL_SCALE: f32 = 3.14;
 
 /// What [`Dbm0::of`] says of no signal at all: far below anything a 16-bit signal can carry.

@@ -5,7 +5,6 @@
 //! call every step in the noise (a gateway's comfort noise setting in, the hum of a line) speech until the floor has caught up;
 //! so activity becomes speech only once its level moves as syllables do. Noise, hum and steady tones never move that much.
 
-use super::FRAME;
 use super::level::Dbm0;
 
 /// Decides frame by frame; no memory of its own beyond a few levels.
@@ -20,21 +19,6 @@ pub struct Vad {
 
 /// How long speech goes on after its last active frame: word endings and the gaps inside words are soft.
 pub const HANGOVER_FRAMES: u32 = 10;
-
-/// What is softer than this is never speech: line noise at -50 dBm0 with its variation, G.711's idle noise at -66.
-const SOFTEST_SPEECH: f32 = -48.0;
-
-/// How far a frame stands out from the floor, dB.
-const MARGIN: f32 = 9.0;
-
-/// How far the level moves within a syllable, dB, against 1 to 3 dB among frames of steady noise.
-const MOVEMENT: f32 = 6.0;
-
-/// Clicks are shorter than this many frames.
-const SHORTEST: u32 = 3;
-
-/// Softer than this is no line at all but missing audio, and says nothing about the noise.
-const NO_SIGNAL: f32 = -75.0;
 
 impl Default for Vad {
     fn default() -> Self {
@@ -51,7 +35,6 @@ impl Vad {
     ///
     /// Speech is recognised 60 ms or more after it began, when its level has moved.
     pub fn push(&mut self, frame: &[i16]) -> bool {
-        debug_assert!(frame.len() <= FRAME);
         let level = Dbm0::of(frame).0;
         let threshold = (self.floor.push(level) + MARGIN).max(SOFTEST_SPEECH);
         self.run = match self.run.take() {
@@ -63,8 +46,9 @@ impl Vad {
             self.hangover = HANGOVER_FRAMES;
             return true;
         }
+        let hanging_over = self.hangover > 0;
         self.hangover = self.hangover.saturating_sub(1);
-        self.hangover > 0
+        hanging_over
     }
 }
 
@@ -132,9 +116,25 @@ impl Floor {
     }
 }
 
+/// What is softer than this is never speech: line noise at -50 dBm0 with its variation, G.711's idle noise at -66.
+const SOFTEST_SPEECH: f32 = -48.0;
+
+/// How far a frame stands out from the floor, dB.
+const MARGIN: f32 = 9.0;
+
+/// How far the level moves within a syllable, dB, against 1 to 3 dB among frames of steady noise.
+const MOVEMENT: f32 = 6.0;
+
+/// Clicks are shorter than this many frames.
+const SHORTEST: u32 = 3;
+
+/// Softer than this is no line at all but missing audio, and says nothing about the noise.
+const NO_SIGNAL: f32 = -75.0;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::FRAME;
     use crate::media::codec::{self, Codec};
     use crate::media::signals::{Noise, babble, recorded_speech, sine};
 

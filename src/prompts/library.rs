@@ -53,7 +53,7 @@ impl Prompts {
         });
         for name in folders {
             let folder = site.join(&name);
-            match (Language::parse(&name), disk.list(&folder)) {
+            match (name.parse::<Language>(), disk.list(&folder)) {
                 (Ok(language), Ok(files)) => {
                     let voice = prompts.languages.entry(language.clone()).or_default();
                     voice.replace_from(disk, &folder, &files, &mut faults);
@@ -88,8 +88,7 @@ impl Prompts {
         what: &[Say],
         greeting: &dyn Fn(&GreetingId) -> Option<Arc<[i16]>>,
     ) -> Vec<Arc<[i16]>> {
-        let Some(voice) = self.nearest(language).or(Some(&Language::en_us())).and_then(|l| self.languages.get(l))
-        else {
+        let Some(voice) = self.languages.get(&self.choose(language, &Language::en_us())) else {
             return Vec::new();
         };
         let mut sounds = Vec::new();

@@ -8,12 +8,11 @@
 
 mod catalogue;
 mod id;
-mod language;
 mod library;
 mod say;
 
+pub use crate::directory::Language;
 pub use catalogue::{Catalogue, Segment};
 pub use id::{PhraseId, PromptId};
-pub use language::{InvalidLanguage, Language};
 pub use library::{Fault, Prompts, sound_file};
 pub use say::{GreetingId, Say};

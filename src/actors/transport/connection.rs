@@ -9,9 +9,10 @@ use actix::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::mpsc;
 
-use crate::actors::sip_endpoint::{ConnectionClosed, Received, SipEndpoint};
+use crate::actors::sip_endpoint::{ConnectionClosed, Received, SipEndpoint, Unreadable};
 use crate::engine::environment::BoxStream;
-use crate::protocol::sip::framing::{Frame, Framer, Limits};
+use crate::protocol::sip::framing::{Frame, Framer, Limits, PONG};
+use crate::protocol::sip::screen::unreadable;
 use crate::protocol::sip::{ConnectionId, Flow, Message, Transport};
 
 /// Messages that may wait for a peer that does not read; then the connection is broken off.
@@ -111,10 +112,15 @@ async fn read(
         framer.push(buffer.get(..length).unwrap_or_default());
         while let Some(frame) = framer.next() {
             match frame {
-                Ok(Frame::Ping) => drop(writer.try_send(b"\r\n".to_vec())),
+                Ok(Frame::Ping) => drop(writer.try_send(PONG.to_vec())),
                 Ok(Frame::Message(bytes)) => match Message::parse(&bytes) {
                     Ok(message) => endpoint.do_send(Received { message, flow }),
-                    Err(error) => return tracing::debug!(remote = %flow.remote, %error, "stream is no SIP: closed"),
+                    Err(error) => {
+                        tracing::debug!(remote = %flow.remote, %error, "message on a stream cannot be read");
+                        if let Some(response) = unreadable(&bytes, &error) {
+                            endpoint.do_send(Unreadable { response, flow });
+                        }
+                    }
                 },
                 Err(error) => {
                     tracing::warn!(remote = %flow.remote, %error, "stream cannot be framed: closed");

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use crate::actors::sip_endpoint::{Received, SipEndpoint};
+use crate::actors::sip_endpoint::{Received, SipEndpoint, Unreadable};
 use crate::engine::environment::DatagramSocket;
+use crate::protocol::sip::message::is_keep_alive;
+use crate::protocol::sip::screen::unreadable;
 use crate::protocol::sip::{Flow, Message, Transport};
 
 /// The largest UDP payload.
@@ -42,8 +44,8 @@ async fn read(socket: Arc<dyn DatagramSocket>, endpoint: Addr<SipEndpoint>) {
             // an error here is either "nothing more" or the report of an earlier datagram that found nobody
             let Ok((length, remote)) = socket.try_receive(&mut buffer) else { break };
             let bytes = buffer.get(..length).unwrap_or_default();
-            if bytes.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) {
-                continue; // keep-alive (RFC 5626 4.4.1 and the four zeros some phones send)
+            if is_keep_alive(bytes) {
+                continue;
             }
             let flow = Flow { transport: Transport::Udp, local, remote, connection: None };
             match Message::parse(bytes) {
@@ -53,7 +55,12 @@ async fn read(socket: Arc<dyn DatagramSocket>, endpoint: Addr<SipEndpoint>) {
                         tracing::debug!(%remote, "SIP datagram dropped: the endpoint is overloaded");
                     }
                 }
-                Err(error) => tracing::debug!(%remote, %error, "datagram is no SIP message"),
+                Err(error) => {
+                    tracing::debug!(%remote, %error, "datagram is no SIP message");
+                    if let Some(response) = unreadable(bytes, &error) {
+                        endpoint.do_send(Unreadable { response, flow });
+                    }
+                }
             }
         }
         tokio::task::yield_now().await;

@@ -32,7 +32,8 @@ impl Actor for StreamAcceptor {
             loop {
                 match poll_fn(|cx| listener.poll_accept(cx)).await {
                     Ok((stream, remote)) => {
-                        let connection = Connection::start(stream, transport, local, remote, endpoint.clone(), idle_timeout);
+                        let connection =
+                            Connection::start(stream, transport, local, remote, endpoint.clone(), idle_timeout);
                         endpoint.do_send(NewConnection { connection, transport, remote });
                     }
                     Err(error) => {

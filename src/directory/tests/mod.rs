@@ -3,6 +3,7 @@
 mod arbitrary;
 mod cost;
 mod load;
+mod mailboxes;
 mod resolve;
 
 use super::{Directory, Fault, SourceFile};
@@ -34,4 +35,22 @@ fn faults(text: &str) -> String {
 
 fn show(faults: &[Fault]) -> String {
     faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Lines 1 to 11: a plan, a policy and a gateway; the object under test begins at line 12.
+const BASE: &str = r#"[[dial_plan]]
+name = "Lab"
+number_of_digits_in_extension = 4
+[[mailbox_policy]]
+name = "Policy"
+dial_plan = "Lab"
+[[ip_gateway]]
+name = "Gateway"
+address = "192.0.2.1"
+port = 5060
+
+"#;
+
+fn with_base(text: &str) -> String {
+    format!("{BASE}{text}")
 }

@@ -113,7 +113,7 @@ impl ComfortNoise {
     pub fn announce(&mut self, level: u8) {
         let rms = 32_768.0 * 10f32.powf(-f32::from(level.clamp(40, 127)) / 20.0);
         // Uniform noise has a peak of sqrt(3) times its rms.
-        self.peak = (rms * 1.732) as i32;
+        self.peak = (rms * 3f32.sqrt()) as i32;
     }
 
     pub fn fill(&mut self, samples: &mut [i16]) {

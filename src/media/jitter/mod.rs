@@ -94,6 +94,8 @@ pub struct Jitter {
     noise: ComfortNoise,
     late: u64,
     made_up: u64,
+    /// The peer sent something of the frame handed on last.
+    heard: bool,
 }
 
 impl Jitter {
@@ -116,6 +118,7 @@ impl Jitter {
             noise: ComfortNoise::new(),
             late: 0,
             made_up: 0,
+            heard: false,
         }
     }
 
@@ -169,6 +172,11 @@ impl Jitter {
     /// The next frame at once, if anything of it has arrived: to finish a recording. What comes later finds its place as before.
     pub fn drain(&mut self, out: &mut [i16; FRAME]) -> Option<i64> {
         (self.ring.start() < self.end).then(|| self.take(out))
+    }
+
+    /// Whether the peer sent something of the frame handed on last; arrived or lost; otherwise it is a pause.
+    pub fn heard(&self) -> bool {
+        self.heard
     }
 
     /// The position of what is being said now, and arrives at once if the network is fast.
@@ -308,6 +316,10 @@ impl Jitter {
     fn take(&mut self, out: &mut [i16; FRAME]) -> i64 {
         let position = self.ring.start();
         self.ring.take(out);
+        // what is missing before the newest packet was sent, and lost
+        let sent = usize::try_from(self.end - position).unwrap_or(0);
+        let before_end = out.iter().take(sent).any(|sample| *sample == MISSING);
+        self.heard = before_end || out.iter().any(|sample| *sample >= AUDIBLE);
         if self.pausing && position + FRAME as i64 > self.end {
             let paused = usize::try_from(self.end - position).unwrap_or(0);
             out.iter_mut().skip(paused).filter(|s| **s == MISSING).for_each(|s| *s = QUIET);

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::dtmf::Detector;
 use super::recorder::{RecordEnd, RecordRules, Recorder};
-use super::{FRAME, nmos};
+use super::{FRAME, nmos, samples_in};
 use crate::protocol::rtcp::{self, Reporter};
 use crate::protocol::sdp::MediaPlan;
 use receiving::Receiving;
@@ -115,12 +115,47 @@ pub struct Quality {
     pub estimate: nmos::Estimate,
 }
 
-/// A recording under way.
+/// A recording under way. Its time begins with the first thing the peer sends: who transmits nothing says nothing.
 #[derive(Debug)]
 struct Take {
     recorder: Recorder,
+    rules: RecordRules,
     /// Position on the jitter buffer's time line from which it records.
     from: i64,
+    /// Samples that passed before the peer sent anything.
+    awaited: u64,
+    /// Recorded samples up to the end of the last that the peer sent.
+    heard: u64,
+}
+
+/// Silence kept behind the last speech, beside the recogniser's own hangover: 200 ms, so that no word ends abruptly.
+const TAIL: u64 = 1600;
+
+impl Take {
+    fn new(rules: RecordRules, from: i64) -> Self {
+        Self { recorder: Recorder::new(rules), rules, from, awaited: 0, heard: 0 }
+    }
+
+    /// Takes the next frame; `heard`: the peer sent something of it.
+    fn push(&mut self, frame: &[i16; FRAME], heard: bool) -> Option<RecordEnd> {
+        if !heard && self.recorder.samples() == 0 {
+            self.awaited += FRAME as u64;
+            return (self.awaited >= samples_in(self.rules.idle_timeout)).then_some(RecordEnd::Silence);
+        }
+        let end = self.recorder.push(frame);
+        if heard {
+            self.heard = self.recorder.samples();
+        }
+        end
+    }
+
+    /// How many of the recorded samples count: the silence at the end does not, nor what nobody sent.
+    fn worth_keeping(&self) -> u64 {
+        match self.recorder.speech_end() {
+            0 => 0,
+            spoken => (spoken + TAIL).min(self.heard).min(self.recorder.samples()),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -233,7 +268,7 @@ impl Stream {
             Order::Seek(samples) => self.sending.player.seek(samples),
             Order::Record(rules) => {
                 self.finish_recording(RecordEnd::Stopped, out);
-                self.take = Some(Take { recorder: Recorder::new(rules), from: self.receiving.jitter.present(now) });
+                self.take = Some(Take::new(rules, self.receiving.jitter.present(now)));
             }
             Order::StopRecording => self.stop_recording(out),
             Order::SendKeys(keys) => {
@@ -275,7 +310,7 @@ impl Stream {
         if tone > 0 {
             return;
         }
-        let end = take.recorder.push(frame);
+        let end = take.push(frame, self.receiving.jitter.heard());
         if let Some(samples) = take.recorder.ready() {
             out.push(Output::Audio(samples));
         }
@@ -297,7 +332,7 @@ impl Stream {
 
     fn finish_recording(&mut self, reason: RecordEnd, out: &mut Vec<Output>) {
         let Some(mut take) = self.take.take() else { return };
-        let samples = take.recorder.speech_end();
+        let samples = take.worth_keeping();
         let rest = take.recorder.finish();
         if !rest.is_empty() {
             out.push(Output::Audio(rest));

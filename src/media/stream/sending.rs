@@ -93,16 +93,14 @@ impl Sending {
         };
         self.encoded.clear();
         let mut frame = [0; FRAME];
-        let mut state = self.player.next_frame(&mut frame);
-        let finished = state == PlayerState::Finished;
-        match self.tones.next_frame(&mut frame) {
-            PlayerState::Idle if state == PlayerState::Idle => {}
-            PlayerState::Idle => {}
-            sounding => state = sounding,
+        let finished = self.player.next_frame(&mut frame) == PlayerState::Finished;
+        if self.tones.length() > 0 {
+            self.tones.next_frame(&mut frame);
         }
-        match state {
-            PlayerState::Idle => self.encoded.resize(FRAME, silence(plan.codec)),
-            _ => codec::encode(plan.codec, &frame, &mut self.encoded),
+        if frame.iter().all(|sample| *sample == 0) {
+            self.encoded.resize(FRAME, silence(plan.codec));
+        } else {
+            codec::encode(plan.codec, &frame, &mut self.encoded);
         }
         self.fill(plan, to, out);
         if finished {

@@ -232,6 +232,16 @@ fn a_press_whose_end_was_lost_ends_by_itself() {
     assert_eq!(gateway.lose(|_, line| is_end(line) || line.event.is_none()).keys(), "77");
 }
 
+/// The ends are sent at once, and lost; the next press follows so soon that only the sound in between tells it from a segment.
+#[test]
+fn sound_between_two_packets_of_a_key_parts_two_presses() {
+    let mut gateway = Gateway::new().press('7', 100);
+    gateway.lines.retain(|line| !is_end(line));
+    gateway.at -= 60;
+    let gateway = gateway.pause(40).press('7', 100).edit(|line| line.marker = false);
+    assert_eq!(gateway.keys(), "77");
+}
+
 #[test]
 fn events_that_are_no_keys_are_passed_over() {
     let flash = Event { code: 16, end: true, volume: 0, duration: 400 };

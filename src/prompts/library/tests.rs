@@ -35,7 +35,7 @@ fn sound(value: i16, length: usize) -> Vec<u8> {
 }
 
 fn korean() -> Language {
-    Language::parse("ko-KR").unwrap()
+    "ko-KR".parse::<Language>().unwrap()
 }
 
 #[test]
@@ -191,13 +191,13 @@ fn what_a_language_lacks_is_named_one_by_one_and_said_in_en_us() {
 fn a_language_that_is_not_there_falls_back_to_its_tongue_the_plans_and_en_us() {
     let (prompts, _) = load(&site(&[("ko-KR/goodbye.wav", &sound(4, 80))]));
     let choose = |wanted: &str, plan: &str| {
-        prompts.choose(&Language::parse(wanted).unwrap(), &Language::parse(plan).unwrap()).to_string()
+        prompts.choose(&wanted.parse::<Language>().unwrap(), &plan.parse::<Language>().unwrap()).to_string()
     };
     assert_eq!(choose("ko-KR", "en-US"), "ko-KR");
     assert_eq!(choose("en-GB", "ko-KR"), "en-US");
     assert_eq!(choose("fr-FR", "ko-KR"), "ko-KR");
     assert_eq!(choose("fr-FR", "de-DE"), "en-US");
     let goodbye = Say::Prompt(PromptId::Goodbye);
-    let french = Language::parse("fr-FR").unwrap();
+    let french = "fr-FR".parse::<Language>().unwrap();
     assert_eq!(sounds(&prompts, &french, goodbye.clone()), sounds(&prompts, &Language::en_us(), goodbye));
 }

@@ -60,7 +60,8 @@ fn privacy_asked(request: &Request) -> bool {
 fn is_anonymous(address: &NameAddr) -> bool {
     let user = address.uri.user().unwrap_or_default();
     let host = address.uri.host().unwrap_or_default();
-    let named = |name: &str| ["anonymous", "restricted", "unavailable", "unknown"].iter().any(|n| name.eq_ignore_ascii_case(n));
+    let named =
+        |name: &str| ["anonymous", "restricted", "unavailable", "unknown"].iter().any(|n| name.eq_ignore_ascii_case(n));
     named(&user) || host == "anonymous.invalid"
 }
 
@@ -82,10 +83,19 @@ mod tests {
             ("From: <sip:1002@host>;tag=a", Some(("1002", false))),
             ("From: <sip:host>;tag=a", None),
             ("From: <sip:1002@host>\r\nP-Asserted-Identity: <sip:+14255550100@host>", Some(("+14255550100", false))),
-            ("From: <sip:a@host>\r\nP-Asserted-Identity: <sip:ada@host>, <tel:+14255550100>", Some(("+14255550100", false))),
+            (
+                "From: <sip:a@host>\r\nP-Asserted-Identity: <sip:ada@host>, <tel:+14255550100>",
+                Some(("+14255550100", false)),
+            ),
             ("From: <sip:anonymous@anonymous.invalid>;tag=a", Some(("anonymous", true))),
-            ("From: \"Anonymous\" <sip:restricted@host>\r\nRemote-Party-ID: <sip:12155550100@host>;privacy=off", Some(("12155550100", false))),
-            ("From: <sip:anonymous@host>\r\nRemote-Party-ID: <sip:1002@host>;party=calling;privacy=full", Some(("1002", true))),
+            (
+                "From: \"Anonymous\" <sip:restricted@host>\r\nRemote-Party-ID: <sip:12155550100@host>;privacy=off",
+                Some(("12155550100", false)),
+            ),
+            (
+                "From: <sip:anonymous@host>\r\nRemote-Party-ID: <sip:1002@host>;party=calling;privacy=full",
+                Some(("1002", true)),
+            ),
             ("From: <sip:1002@host>\r\nRemote-Party-ID: <sip:5000@host>;party=called", Some(("1002", false))),
             ("From: <sip:1002@host>\r\nPrivacy: id;critical", Some(("1002", true))),
             ("From: <sip:1002@host>\r\nPrivacy: none", Some(("1002", false))),

@@ -229,7 +229,7 @@ fn opens_address(bytes: &[u8]) -> bool {
 /// Unfolds a header value (RFC 3261 7.3.1: a line break with white space after it is one blank) and trims it.
 pub fn unfold(raw: &str) -> Cow<'_, str> {
     let raw = raw.trim();
-    if !raw.contains(['\r', '\n']) {
+    if !raw.bytes().any(|byte| matches!(byte, b'\r' | b'\n')) {
         return Cow::Borrowed(raw);
     }
     let mut value = String::with_capacity(raw.len());

@@ -1,14 +1,14 @@
 //! A SIP message, read from and written to bytes: the front that stands between the wire and typed values.
 //! Knows: start lines, header lines, bodies (binary too). Must not: judge a message; `screen` and the dialogs do.
 //!
-//! What is ours and what is rsip's. rsip 0.4 reads clean, by-the-book messages and knows SIP's vocabulary; on what
-//! products send it gives up (folded lines, compact names, white space before the colon, a line without a colon,
-//! methods it does not know, IPv6 hosts, a dot in the user part, `Session-Expires` and its kind) or silently loses
-//! data (URI headers, what follows a parameter it cannot read, binary bodies, fields written twice the same way in
-//! other cases). So the reading of lines, names, lists, addresses and URIs is ours, once, here and in `headers`,
-//! `address`, `uri`, `values`; rsip gives the vocabulary where it has it right ([`rsip::Host`], [`rsip::Transport`])
-//! and takes a message that the front has cleaned ([`Message::to_rsip`]) for whoever wants its typed headers or its
-//! digest. `tests/wire.rs` holds both readings against each other wherever rsip can read at all.
+//! What is ours and what is rsip's. rsip 0.4 reads by-the-book messages and has SIP's vocabulary. It refuses a whole
+//! message for a folded line, white space before a colon, a line without one, a method, IPv6 host, dotted user part or
+//! URI parameter it does not know; it drops URI headers and whatever follows a parameter it cannot read; it knows no
+//! compact names and only the headers of RFC 3261. So lines, names, lists, addresses and URIs are read here and in
+//! `headers`, `address`, `uri`, `values`, once and for every message alike. rsip gives the vocabulary where it has it
+//! right ([`rsip::Host`], [`rsip::Transport`]), and takes a message that the front has cleaned
+//! ([`Message::to_rsip`]) for whoever wants its typed headers or its digest. `tests/wire.rs` holds both readings
+//! against each other for every message rsip can read.
 
 use std::borrow::Cow;
 
@@ -62,6 +62,12 @@ pub enum ParseError {
     TooManyHeaders,
 }
 
+/// True for a datagram that only keeps a NAT binding alive: nothing, line breaks, zero octets. It is no message and
+/// not worth a word in a log.
+pub fn is_keep_alive(datagram: &[u8]) -> bool {
+    datagram.iter().all(|byte| matches!(byte, 0 | b'\r' | b'\n' | b' '))
+}
+
 impl ParseError {
     /// The status that refuses a request so broken ([`super::screen::refusal`] makes the response).
     pub fn status(&self) -> Status {
@@ -100,7 +106,7 @@ impl Message {
         })
     }
 
-    /// The same message in rsip's types, written out cleanly and read by rsip.
+    /// The same message in rsip's types: written out cleanly (long names, nothing folded) and read by rsip.
     ///
     /// # Errors
     /// rsip does not understand it, or would lose a part of the request URI: see the head of this module.
@@ -108,7 +114,7 @@ impl Message {
         let message = rsip::SipMessage::try_from(self.to_bytes())?;
         match (self, &message) {
             (Message::Request(request), rsip::SipMessage::Request(read))
-                if read.uri.to_string() != request.uri.as_str() =>
+                if !read.uri.to_string().eq_ignore_ascii_case(request.uri.as_str()) =>
             {
                 Err(rsip::Error::Unexpected(format!("rsip reads {} as {}", request.uri, read.uri)))
             }
@@ -227,12 +233,15 @@ fn is_token(text: &str) -> bool {
 /// Where the header ends and where the body starts: at an empty line, CRLF or bare LF. Looks at line ends from
 /// `from` on, so that whoever reads a stream need not begin again with each segment.
 pub(super) fn header_end(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-    let line_ends = bytes.iter().enumerate().skip(from).filter(|(_, byte)| **byte == b'\n');
-    line_ends.map(|(at, _)| at + 1).find_map(|line| match bytes.get(line..)? {
-        [b'\n', ..] => Some((line, line + 1)),
-        [b'\r', b'\n', ..] => Some((line, line + 2)),
-        _ => None,
-    })
+    let mut line = from;
+    loop {
+        line += bytes.get(line..)?.iter().position(|byte| *byte == b'\n')? + 1;
+        match bytes.get(line..)? {
+            [b'\n', ..] => return Some((line, line + 1)),
+            [b'\r', b'\n', ..] => return Some((line, line + 2)),
+            _ => {}
+        }
+    }
 }
 
 /// UTF-8, and Latin-1 for each octet that is none.
@@ -254,7 +263,7 @@ fn parse_headers(text: &str) -> Result<Headers, ParseError> {
         // a line without a colon, or with a blank inside its name, is no header field: passed over, not fatal
         let Some((name, value)) = field.split_once(':') else { continue };
         let name = name.trim_matches([' ', '\t']);
-        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        if name.is_empty() || name.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
             continue;
         }
         if headers.len() == MAX_HEADERS {
@@ -269,9 +278,17 @@ fn parse_headers(text: &str) -> Result<Headers, ParseError> {
 pub(super) fn fields(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
-        let bytes = rest.as_bytes();
-        let mut ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
-        let end = ends.find(|next| !matches!(bytes.get(*next), Some(b' ' | b'\t'))).unwrap_or(bytes.len());
+        let mut end = 0;
+        loop {
+            let Some(line) = rest.get(end..).and_then(|tail| tail.find('\n')) else {
+                end = rest.len();
+                break;
+            };
+            end += line + 1;
+            if !rest.get(end..).is_some_and(|next| next.starts_with([' ', '\t'])) {
+                break;
+            }
+        }
         let field;
         (field, rest) = rest.split_at_checked(end).filter(|(field, _)| !field.is_empty())?;
         Some(field)

@@ -3,8 +3,8 @@
 //! Start with [`Message`], [`endpoint::Endpoint`] and [`dialog::Session`].
 
 pub mod address;
-pub mod calling_party;
 pub mod body;
+pub mod calling_party;
 pub mod dialog;
 pub mod diversion;
 pub mod endpoint;

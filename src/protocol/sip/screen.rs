@@ -2,6 +2,7 @@
 //! Knows: one request, and what this server speaks. Must not: know a dialog, a transaction or an organisation.
 
 use super::body::{Part, is_optional};
+use super::message::ParseError;
 use super::uri::Scheme;
 use super::values::{CSeq, Via, number};
 use super::{HeaderName, Headers, Message, Method, NameAddr, Request, Response, Status};
@@ -42,6 +43,11 @@ pub fn refusal(bytes: &[u8], status: Status, why: &str) -> Option<Response> {
     let request = salvage(bytes)?;
     let answerable = request.method != Method::Ack && is_answerable(&request.headers);
     answerable.then(|| refuse(&request, status, why))
+}
+
+/// [`refusal`] of what [`Message::parse`] gave up with an error.
+pub fn unreadable(bytes: &[u8], error: &ParseError) -> Option<Response> {
+    refusal(bytes, error.status(), &error.to_string())
 }
 
 /// The request in octets that are none as a whole: its own start line put right, as many header lines as there are.
@@ -101,13 +107,13 @@ fn check_form(request: &Request) -> Result<(), Response> {
         return bad("Contact is missing or no address");
     }
     if let Some(hops) = headers.get(&HeaderName::MaxForwards)
-        && !number(hops).is_some_and(|hops| hops <= 255)
+        && number(hops).is_none_or(|hops| hops > 255)
     {
         return bad("Max-Forwards is no number from 0 to 255");
     }
     // 18.3: a body shorter than announced was cut on its way
     let mut lengths = headers.fields(&HeaderName::ContentLength);
-    if lengths.any(|length| !number(length).is_some_and(|length| length as usize <= request.body.len())) {
+    if lengths.any(|length| number(length).is_none_or(|length| length as usize > request.body.len())) {
         return bad("Content-Length is no number, or more than has come");
     }
     if request.uri.as_str().contains(char::is_whitespace) {

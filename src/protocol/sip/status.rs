@@ -1,5 +1,6 @@
 //! SIP status codes (RFC 3261 21 and extensions).
-//! Knows: numbers and their default reason phrases (rsip's table). Must not: decide who answers what.
+//! Knows: numbers and the reason phrases their RFCs give (rsip would write `ServerTimeOut`). Must not: decide who
+//! answers what.
 
 use std::fmt;
 
@@ -42,7 +43,6 @@ impl Status {
     pub const SERVER_TIMEOUT: Status = Status(504);
     pub const VERSION_NOT_SUPPORTED: Status = Status(505);
     pub const MESSAGE_TOO_LARGE: Status = Status(513);
-    pub const DECLINE: Status = Status(603);
 
     /// `None` outside 100 to 699.
     pub fn new(code: u16) -> Option<Status> {

@@ -1,8 +1,7 @@
 //! Keys pressed, told by INFO: `application/dtmf-relay` and `application/dtmf`, as products send them.
 //! Knows: a Content-Type and a body. Must not: know the call.
 
-use super::body::media_type;
-use crate::protocol::sip::{HeaderName, Headers};
+use crate::protocol::sip::Request;
 
 /// How long a key is taken to be held when the body does not say, in milliseconds.
 const DEFAULT_DURATION_MS: u32 = 250;
@@ -29,14 +28,13 @@ pub(super) enum Info {
     OtherType,
 }
 
-pub(super) fn read(headers: &Headers, body: &[u8]) -> Info {
-    let text = String::from_utf8_lossy(body);
-    if text.trim().is_empty() {
+pub(super) fn read(info: &Request) -> Info {
+    if info.body.trim_ascii().is_empty() {
         return Info::Nothing;
     }
-    match media_type(headers.get(&HeaderName::ContentType).unwrap_or_default()).as_str() {
-        "application/dtmf-relay" | "application/dtmf" => key_press(&text),
-        _ => Info::OtherType,
+    match ["application/dtmf-relay", "application/dtmf"].into_iter().find_map(|kind| info.part(kind)) {
+        Some(body) => key_press(&String::from_utf8_lossy(body)),
+        None => Info::OtherType,
     }
 }
 
@@ -81,6 +79,7 @@ fn key(signal: &str) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::sip::{HeaderName, Method, Uri};
 
     #[test]
     fn keys_are_read_as_products_write_them() {
@@ -105,9 +104,10 @@ mod tests {
             ("", "5", Info::OtherType),
             ("application/dtmf", "", Info::Nothing),
         ] {
-            let mut headers = Headers::default();
-            headers.push(HeaderName::ContentType, content_type);
-            assert_eq!(read(&headers, body.as_bytes()), expected, "{content_type}: {body:?}");
+            let mut info = Request::new(Method::Info, Uri::parse("sip:5000@192.0.2.1"));
+            info.headers.push(HeaderName::ContentType, content_type);
+            info.body = body.into();
+            assert_eq!(read(&info), expected, "{content_type}: {body:?}");
         }
     }
 }

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::{ACCEPT, ALLOW, Refusal, SUPPORTED, warning};
+use super::{Refusal, warning};
+use crate::protocol::sip::screen::{ACCEPT, ALLOW, SUPPORTED};
 use crate::protocol::sip::{HeaderName, Request, Response, Status};
 
 /// Miscellaneous warning (RFC 3261 20.43): free text for whoever reads the trace.

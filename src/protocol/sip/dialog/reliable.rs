@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::protocol::sip::values::CSeq;
+use crate::protocol::sip::values::{CSeq, RAck};
 use crate::protocol::sip::{HeaderName, Headers, Method, Response};
 
 const T1: Duration = Duration::from_millis(500);
@@ -16,13 +16,6 @@ pub(super) struct ReliableProvisional {
     /// CSeq number of the INVITE.
     cseq: u32,
     interval: Duration,
-}
-
-/// What a PRACK acknowledges (RFC 3262 7.2).
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct RAck {
-    rseq: u32,
-    cseq: CSeq,
 }
 
 impl ReliableProvisional {
@@ -47,15 +40,6 @@ impl ReliableProvisional {
     }
 
     pub fn is_acknowledged_by(&self, prack: &Headers) -> bool {
-        prack.get(&HeaderName::RAck).and_then(RAck::parse).is_some_and(|rack| {
-            rack.rseq == self.rseq && rack.cseq == CSeq { number: self.cseq, method: Method::Invite }
-        })
-    }
-}
-
-impl RAck {
-    fn parse(value: &str) -> Option<RAck> {
-        let (rseq, cseq) = value.trim().split_once(char::is_whitespace)?;
-        Some(RAck { rseq: rseq.parse().ok()?, cseq: CSeq::parse(cseq)? })
+        RAck::of(prack) == Some(RAck { rseq: self.rseq, cseq: self.cseq, method: Method::Invite })
     }
 }

@@ -7,152 +7,22 @@ mod in_dialog;
 mod own_requests;
 mod replies;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::body::session_description;
 use super::random::Random;
 use super::reliable::ReliableProvisional;
 use super::session_timer::{Limits, SessionTimer, Side};
 use super::state::{DialogState, cseq_of};
-use super::warning;
-use crate::protocol::sdp::{Description, LocalMedia, MediaPlan, Negotiation};
-use crate::protocol::sip::endpoint::{ClientTransaction, DialogKey, ServerTransaction};
+use super::{Command, EndCause, Event, Refusal, Setup, warning};
+use crate::protocol::sdp::{Description, MediaPlan, Negotiation, NotSdp};
+use crate::protocol::sip::endpoint::{ClientTransaction, ServerTransaction};
 use crate::protocol::sip::{Flow, HeaderName, Headers, Request, Response, Status};
 use crate::protocol::timers::Timers;
 use own_requests::Pending;
 
-/// What a session starts from.
-#[derive(Debug, Clone)]
-pub struct Setup {
-    pub key: DialogKey,
-    pub transaction: ServerTransaction,
-    /// The INVITE, screened.
-    pub invite: Request,
-    pub flow: Flow,
-    pub local_tag: String,
-    /// Our URI in this dialog, without angle brackets: `sip:host:port;transport=…`.
-    pub contact: String,
-    /// Server and User-Agent.
-    pub server: String,
-    /// The longest session interval, and the one proposed: 1800 s.
-    pub session_expires: Duration,
-    /// The shortest session interval taken, at least 90 s.
-    pub min_se: Duration,
-    pub media: LocalMedia,
-    /// Randomness for RSeq, Retry-After and waits.
-    pub seed: u64,
-}
-
-/// What a session hears.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// A request within the dialog, ACK and CANCEL excepted.
-    Request {
-        transaction: ServerTransaction,
-        request: Request,
-    },
-    /// The ACK to a 2xx of ours.
-    Ack {
-        request: Request,
-    },
-    /// The INVITE was cancelled; the CANCEL itself is answered.
-    Cancelled,
-    /// 64*T1 passed without ACK to a final response of ours.
-    NoAck {
-        transaction: ServerTransaction,
-    },
-    Response {
-        client: ClientTransaction,
-        response: Response,
-    },
-    /// A request of ours timed out or could not be sent.
-    NoResponse {
-        client: ClientTransaction,
-    },
-    /// The application answers.
-    Accept,
-    /// The application refuses.
-    Refuse(Refusal),
-    /// The application ends the call, answered or not.
-    HangUp,
-    /// A deadline passed.
-    Tick,
-}
-
-/// Why a call is refused, told to the caller's administrator.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// 300 to 699.
-    pub status: Status,
-    /// A sentence for the Warning.
-    pub text: String,
-    pub retry_after: Option<Duration>,
-}
-
-/// What a session wants done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Command {
-    Respond {
-        transaction: ServerTransaction,
-        response: Response,
-    },
-    /// To be sent with a Via and a branch of the endpoint's.
-    Request {
-        client: ClientTransaction,
-        request: Request,
-        flow: Flow,
-    },
-    /// An ACK to a 2xx.
-    SendAck {
-        request: Request,
-        flow: Flow,
-    },
-    /// Once, before the first response that makes a dialog.
-    Bind {
-        call_id: String,
-        local_tag: String,
-        remote_tag: String,
-    },
-    /// Media agreed, or agreed anew; the first one starts the stream.
-    Media(MediaPlan),
-    /// The caller acknowledged the answer.
-    Established,
-    /// A key told by INFO.
-    Key {
-        key: char,
-        duration_ms: u32,
-    },
-    /// Once, after everything else. Only requests that come later still are answered (481).
-    Ended {
-        cause: EndCause,
-    },
-}
-
-/// Why a session is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EndCause {
-    CallerHungUp,
-    WeHungUp,
-    /// CANCEL before the answer.
-    Cancelled,
-    /// Refused by the application or by this machine.
-    Refused(Status),
-    /// The answer was never acknowledged.
-    NoAck,
-    /// The reliable provisional response was never acknowledged.
-    NoPrack,
-    /// The caller's answer to our offer was missing or of no use.
-    BadAnswer,
-    /// No session refresh came (RFC 4028).
-    SessionExpired,
-    /// The caller no longer knows the dialog (481) or no longer answers.
-    PeerGone,
-}
-
 /// The machine of one call. See the module for what it does; it neither waits nor sends.
 #[derive(Debug)]
 pub struct Session {
-    key: DialogKey,
     invite_transaction: ServerTransaction,
     invite: Request,
     dialog: DialogState,
@@ -177,6 +47,7 @@ pub struct Session {
     /// The ACK to our last re-INVITE, sent again with each 2xx that comes again.
     last_ack: Option<(ClientTransaction, Request, Flow)>,
     peer_allows_update: bool,
+    /// How many requests we have sent; each is named by its number.
     clients: u64,
     random: Random,
 }
@@ -227,7 +98,6 @@ impl Session {
         let dialog = DialogState::of_invite(&setup.invite, &setup.local_tag, setup.flow);
         let peer_allows_update = setup.invite.headers.has_token(&HeaderName::Allow, "UPDATE");
         Session {
-            key: setup.key,
             invite_transaction: setup.transaction,
             invite: setup.invite,
             dialog,
@@ -252,7 +122,8 @@ impl Session {
         }
     }
 
-    /// Looks at the INVITE and refuses what no application can make good: 420, 422, 400, 488.
+    /// Looks at the INVITE, which [`screen`](crate::protocol::sip::screen) has passed, and refuses what no application can
+    /// make good: 400, 422, 488.
     pub fn start(&mut self, _now: Instant, out: &mut Vec<Command>) {
         if let Err(response) = self.examine() {
             self.refuse(response, out);
@@ -288,11 +159,8 @@ impl Session {
 
     /// Checks the INVITE and prepares the answer to its offer.
     fn examine(&mut self) -> Result<(), Response> {
-        if let Some(response) = self.unsupported(&self.invite) {
-            return Err(response);
-        }
         self.agree_on_timer(&self.invite)?;
-        match session_description(&self.invite.headers, &self.invite.body) {
+        match session_description(self.invite.part(SDP)) {
             None => self.offer_due = true,
             Some(Err(why)) => return Err(self.unreadable(&self.invite, &why)),
             Some(Ok(offer)) => match self.negotiation.answer(&offer) {
@@ -380,7 +248,7 @@ impl Session {
         let cseq = cseq_of(&ack.headers);
         let Some(index) = self.unacknowledged.iter().position(|sent| Some(sent.cseq) == cseq) else { return };
         let sent = self.unacknowledged.remove(index);
-        let failure = if sent.awaits_answer { self.take_answer(&ack.headers, &ack.body).err() } else { None };
+        let failure = if sent.awaits_answer { self.take_answer(ack.part(SDP)).err() } else { None };
         match (self.phase, failure) {
             (Phase::Answered { .. } | Phase::Established, Some(why)) => {
                 self.leave(EndCause::BadAnswer, Some((488, &why)), out);
@@ -475,8 +343,8 @@ impl Session {
     }
 
     /// Reads the answer to our offer; the error is a text for the peer's administrator.
-    fn take_answer(&mut self, headers: &Headers, body: &[u8]) -> Result<(), String> {
-        match session_description(headers, body) {
+    fn take_answer(&mut self, part: Option<&[u8]>) -> Result<(), String> {
+        match session_description(part) {
             None => {
                 self.negotiation.withdraw_offer();
                 Err("The answer to our offer is missing".to_owned())
@@ -500,4 +368,11 @@ impl Session {
             }
         }
     }
+}
+
+const SDP: &str = "application/sdp";
+
+/// Reads the SDP part of a message; `None` when there is none, or it is empty.
+fn session_description(part: Option<&[u8]>) -> Option<Result<Description, NotSdp>> {
+    part.filter(|body| !body.trim_ascii().is_empty()).map(Description::parse)
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::protocol::sip::values::{MinSe, Refresher, SessionExpires};
 use crate::protocol::sip::{HeaderName, Headers};
 
 /// What this server wants of every session.
@@ -53,8 +54,8 @@ impl SessionTimer {
     ) -> Result<Option<SessionTimer>, TooSmall> {
         let supported =
             request.has_token(&HeaderName::Supported, "timer") || request.has_token(&HeaderName::Require, "timer");
-        let least = min_se(request).unwrap_or(0).max(limits.min_se);
-        let Some((asked, refresher)) = session_expires(request) else {
+        let least = MinSe::of(request).map_or(0, |min| min.seconds).max(limits.min_se);
+        let Some(SessionExpires { seconds: asked, refresher }) = SessionExpires::of(request) else {
             let proposed = SessionTimer { seconds: limits.interval.max(least), refresher: Side::Peer };
             return Ok(current.or(supported.then_some(proposed)));
         };
@@ -63,10 +64,10 @@ impl SessionTimer {
         }
         // who does not support timers would not understand a 422: a proxy asked, and its too small wish is raised
         let seconds = asked.min(limits.interval).max(least);
-        let refresher = match refresher.as_deref() {
+        let refresher = match refresher {
             _ if !supported => Side::Us,
-            Some("uas") => Side::Us,
-            Some("uac") => Side::Peer,
+            Some(Refresher::Uas) => Side::Us,
+            Some(Refresher::Uac) => Side::Peer,
             _ => current.map_or(Side::Peer, |timer| timer.refresher),
         };
         Ok(Some(SessionTimer { seconds, refresher }))
@@ -75,27 +76,24 @@ impl SessionTimer {
     /// What the 2xx to our own refresh makes of the timer (RFC 4028 7.2). One without Session-Expires comes from a peer
     /// without timers: we go on refreshing at our interval.
     pub fn confirmed(self, response: &Headers, limits: Limits) -> SessionTimer {
-        match session_expires(response) {
+        match SessionExpires::of(response) {
             None => SessionTimer { refresher: Side::Us, ..self },
-            Some((seconds, refresher)) => SessionTimer {
+            Some(SessionExpires { seconds, refresher }) => SessionTimer {
                 seconds: seconds.max(limits.min_se),
-                refresher: if refresher.as_deref() == Some("uas") { Side::Peer } else { Side::Us },
+                refresher: if refresher == Some(Refresher::Uas) { Side::Peer } else { Side::Us },
             },
         }
     }
 
     /// Session-Expires of our 2xx.
-    pub fn in_response(self) -> String {
-        let refresher = match self.refresher {
-            Side::Us => "uas",
-            Side::Peer => "uac",
-        };
-        format!("{};refresher={refresher}", self.seconds)
+    pub fn in_response(self) -> SessionExpires {
+        let refresher = if self.refresher == Side::Us { Refresher::Uas } else { Refresher::Uac };
+        SessionExpires { seconds: self.seconds, refresher: Some(refresher) }
     }
 
     /// Session-Expires of our refresh request: we who send it stay the refresher.
-    pub fn in_request(self) -> String {
-        format!("{};refresher=uac", self.seconds)
+    pub fn in_request(self) -> SessionExpires {
+        SessionExpires { seconds: self.seconds, refresher: Some(Refresher::Uac) }
     }
 
     /// When the refresher refreshes, from the last 2xx (RFC 4028 7.2).
@@ -109,29 +107,6 @@ impl SessionTimer {
     }
 }
 
-/// The Min-SE of a message, in seconds.
-pub(super) fn min_se(headers: &Headers) -> Option<u32> {
-    delta_seconds(headers.get(&HeaderName::MinSe)?).map(|(seconds, _)| seconds)
-}
-
-/// Seconds and, in lower case, the refresher.
-fn session_expires(headers: &Headers) -> Option<(u32, Option<String>)> {
-    let (seconds, params) = delta_seconds(headers.get(&HeaderName::SessionExpires)?)?;
-    let refresher = params.split(';').find_map(|param| {
-        let (name, value) = param.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("refresher").then(|| value.trim().to_ascii_lowercase())
-    });
-    Some((seconds, refresher))
-}
-
-/// Reads the number; one too large for us is as good as the largest.
-fn delta_seconds(value: &str) -> Option<(u32, &str)> {
-    let (number, params) = value.split_once(';').unwrap_or((value, ""));
-    let number = number.trim();
-    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| (number.parse().unwrap_or(u32::MAX), params))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,7 +118,7 @@ mod tests {
         for (name, value) in lines {
             headers.push(HeaderName::parse(name), *value);
         }
-        Ok(SessionTimer::agree(&headers, LIMITS, current)?.map(SessionTimer::in_response))
+        Ok(SessionTimer::agree(&headers, LIMITS, current)?.map(|timer| timer.in_response().to_string()))
     }
 
     #[test]

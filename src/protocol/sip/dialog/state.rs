@@ -1,8 +1,7 @@
 //! What a dialog remembers of its INVITE (RFC 3261 12): identifiers, route set, remote target, CSeq of both sides.
 //! Knows: header values. Must not: know what the requests it builds are for.
 
-use super::next_hop::next_hop;
-use crate::protocol::sip::values::{CSeq, Via};
+use crate::protocol::sip::values::CSeq;
 use crate::protocol::sip::{Flow, HeaderName, Headers, Method, NameAddr, Request, Response, Status, Uri};
 
 /// The dialog of an INVITE that was sent to us.
@@ -20,8 +19,8 @@ pub(super) struct DialogState {
     remote_cseq: u32,
     route_set: Vec<String>,
     target: Uri,
-    invite_flow: Flow,
-    invite_via: Option<Via>,
+    /// The way the INVITE came; the endpoint finds the way to the next hop from it.
+    flow: Flow,
 }
 
 /// A request came with a lower CSeq than one before it (RFC 3261 12.2.2).
@@ -45,8 +44,7 @@ impl DialogState {
             remote_cseq: cseq_of(&invite.headers).unwrap_or_default(),
             route_set: invite.headers.values(&HeaderName::RecordRoute).map(str::to_owned).collect(),
             target: contact(&invite.headers).unwrap_or(from.uri),
-            invite_flow: flow,
-            invite_via: Via::top(&invite.headers),
+            flow,
         }
     }
 
@@ -67,7 +65,7 @@ impl DialogState {
         }
     }
 
-    /// The next request of our own (RFC 3261 12.2.1.1), without Via, and the way to its next hop.
+    /// The next request of our own (RFC 3261 12.2.1.1), without Via, and the flow of the dialog.
     pub fn request(&mut self, method: Method) -> (Request, Flow) {
         self.local_cseq += 1;
         self.build(method, self.local_cseq)
@@ -89,7 +87,6 @@ impl DialogState {
                 (without_headers(strict), rest.chain([format!("<{}>", self.target)]).collect())
             }
         };
-        let flow = next_hop(first.as_ref().unwrap_or(&self.target), self.invite_via.as_ref(), self.invite_flow);
 
         let mut request = Request::new(method, uri);
         for route in routes {
@@ -101,7 +98,7 @@ impl DialogState {
         request.headers.push(HeaderName::CallId, &self.call_id);
         let cseq = format!("{cseq} {}", request.method);
         request.headers.push(HeaderName::CSeq, cseq);
-        (request, flow)
+        (request, self.flow)
     }
 }
 

@@ -85,6 +85,14 @@ fn start_lines_wide_and_wrong() {
 }
 
 #[test]
+fn keep_alive_datagrams_are_no_messages() {
+    for datagram in [&b""[..], b"\r\n\r\n", b"\0\0\0\0", b" \n"] {
+        assert!(is_keep_alive(datagram), "{datagram:?}");
+    }
+    assert!(!is_keep_alive(b"\r\n\r\nOPTIONS sip:x SIP/2.0\r\n\r\n"));
+}
+
+#[test]
 fn body_is_cut_at_content_length_and_may_hold_anything() {
     assert_eq!(request(b"INFO sip:x SIP/2.0\r\nl: 3\r\n\r\n\x00\xff\r\n\r\n").body, b"\x00\xff\r");
     assert_eq!(request("INFO sip:x SIP/2.0\r\n\r\nall of it").body, b"all of it");
@@ -181,4 +189,38 @@ proptest! {
     fn what_is_written_reads_the_same(message in any_message()) {
         prop_assert_eq!(Message::parse(&message.to_bytes()), Ok(message));
     }
+}
+
+#[test]
+fn hostile_input_costs_no_more_than_its_length() {
+    use crate::protocol::sip::{diversion::diversions, screen};
+    let started = std::time::Instant::now();
+    for unit in [
+        "\"",
+        "\"<sip:",
+        "\\\"",
+        ",",
+        "<",
+        ";a=",
+        "<sip:a@b>,",
+        "\"a\" ",
+        "@",
+        "?a=@",
+        "%",
+        "\r\n ",
+        ";",
+        ">;\"",
+        "--b\r\n",
+    ] {
+        let long = unit.repeat(60_000 / unit.len());
+        let head = format!("INVITE sip:{} SIP/2.0\r\nContent-Type: multipart/mixed;boundary=b\r\n", unit.trim());
+        for name in ["Via", "Diversion", "History-Info", "To", "Require", "Content-Type", "CSeq", "Content-Length"] {
+            let request = request(format!("{head}{name}: {long}\r\n\r\n{}", unit.repeat(200)));
+            let _ = (diversions(&request), screen::screen(&request), request.response(Status::OK).with_to_tag("x"));
+        }
+        let body = request(format!("{head}\r\n{long}"));
+        let _ = (body.parts().len(), Uri::parse(&format!("sip:{long}")).user(), Message::parse(long.as_bytes()));
+    }
+    // milliseconds when every reading is linear, minutes when one is not
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
 }

@@ -4,12 +4,12 @@
 use std::time::Instant;
 
 use super::replies::with_sdp;
-use super::{Command, EndCause, Phase, Session, SessionTimer, Timer};
+use super::{Phase, SDP, Session, SessionTimer, Timer, session_description};
 use crate::protocol::sdp::Description;
-use crate::protocol::sip::dialog::body::session_description;
 use crate::protocol::sip::dialog::info_dtmf::{self, Info};
-use crate::protocol::sip::dialog::{ACCEPT, ALLOW, warning};
+use crate::protocol::sip::dialog::{Command, EndCause, warning};
 use crate::protocol::sip::endpoint::ServerTransaction;
+use crate::protocol::sip::screen::{ACCEPT, ALLOW};
 use crate::protocol::sip::{HeaderName, Method, Request, Response, Status};
 
 /// The bodies of an INFO.
@@ -37,8 +37,6 @@ impl Session {
             (Method::Options, None) => {
                 self.with_capabilities(self.reply(request, Status::OK)).with(HeaderName::Accept, ACCEPT)
             }
-            // RFC 3515 2.4.2: a voice mailbox is not sent elsewhere by its caller
-            (Method::Refer, None) => self.reply(request, Status::DECLINE),
             (_, None) => self.reply(request, Status::METHOD_NOT_ALLOWED).with(HeaderName::Allow, ALLOW),
         };
         // the new plan is in force before the peer can act on our answer
@@ -61,8 +59,7 @@ impl Session {
             let text = warning(399, "CSeq is lower than that of an earlier request");
             return Some(self.reply(request, Status::SERVER_INTERNAL_ERROR).with(HeaderName::Warning, text));
         }
-        // whoever hangs up is not held by an extension we lack
-        if request.method == Method::Bye { None } else { self.unsupported(request) }
+        None
     }
 
     /// RFC 3261 15.1.2: at any time; an INVITE not yet answered gets 487.
@@ -91,7 +88,7 @@ impl Session {
         self.timers.disarm(Timer::NoPrack);
 
         if self.negotiation.offer_pending() {
-            let taken = self.take_answer(&request.headers, &request.body);
+            let taken = self.take_answer(request.part(SDP));
             out.push(Command::Respond { transaction, response: self.reply(request, Status::OK) });
             if let Err(why) = taken {
                 let refusal = self.reply(&self.invite, Status::NOT_ACCEPTABLE_HERE);
@@ -136,7 +133,7 @@ impl Session {
 
     /// RFC 3311 5.2.
     fn update(&mut self, now: Instant, request: &Request) -> Response {
-        if let Some(Ok(_)) = session_description(&request.headers, &request.body) {
+        if let Some(Ok(_)) = session_description(request.part(SDP)) {
             if self.negotiation.offer_pending() || self.reinviting() {
                 return self.reply(request, Status::REQUEST_PENDING);
             }
@@ -160,7 +157,7 @@ impl Session {
         if request.headers.get(&HeaderName::InfoPackage).is_some() {
             return self.reply(request, Status::BAD_INFO_PACKAGE).with(HeaderName::RecvInfo, "");
         }
-        match info_dtmf::read(&request.headers, &request.body) {
+        match info_dtmf::read(request) {
             Info::Pressed(press) => {
                 out.push(Command::Key { key: press.key, duration_ms: press.duration_ms });
                 self.reply(request, Status::OK)
@@ -178,7 +175,7 @@ impl Session {
 
     /// Answers the offer a request carries, if it carries one; or the refusal it gets.
     fn answer_offer(&mut self, request: &Request) -> Result<Option<Description>, Response> {
-        match session_description(&request.headers, &request.body) {
+        match session_description(request.part(SDP)) {
             None => Ok(None),
             Some(Err(why)) => Err(self.unreadable(request, &why)),
             Some(Ok(offer)) => match self.negotiation.answer(&offer) {

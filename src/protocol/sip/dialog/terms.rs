@@ -1,0 +1,135 @@
+//! What a session starts from, hears and wants done: the terms between it and whoever runs it.
+//! Knows: messages and media plans as values. Must not: decide anything.
+
+use std::time::Duration;
+
+use crate::protocol::sdp::{LocalMedia, MediaPlan};
+use crate::protocol::sip::endpoint::{ClientTransaction, ServerTransaction};
+use crate::protocol::sip::{Flow, Request, Response, Status};
+
+/// What a session starts from.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub transaction: ServerTransaction,
+    /// The INVITE, screened.
+    pub invite: Request,
+    pub flow: Flow,
+    pub local_tag: String,
+    /// Our URI in this dialog, without angle brackets: `sip:host:port;transport=…`.
+    pub contact: String,
+    /// Server and User-Agent.
+    pub server: String,
+    /// The longest session interval, and the one proposed: 1800 s.
+    pub session_expires: Duration,
+    /// The shortest session interval taken, at least 90 s.
+    pub min_se: Duration,
+    pub media: LocalMedia,
+    /// Randomness for RSeq, Retry-After and waits.
+    pub seed: u64,
+}
+
+/// What a session hears.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A request within the dialog, ACK and CANCEL excepted.
+    Request {
+        transaction: ServerTransaction,
+        request: Request,
+    },
+    /// The ACK to a 2xx of ours.
+    Ack {
+        request: Request,
+    },
+    /// The INVITE was cancelled; the CANCEL itself is answered.
+    Cancelled,
+    /// 64*T1 passed without ACK to a final response of ours.
+    NoAck {
+        transaction: ServerTransaction,
+    },
+    Response {
+        client: ClientTransaction,
+        response: Response,
+    },
+    /// A request of ours timed out or could not be sent.
+    NoResponse {
+        client: ClientTransaction,
+    },
+    /// The application answers.
+    Accept,
+    /// The application refuses.
+    Refuse(Refusal),
+    /// The application ends the call, answered or not.
+    HangUp,
+    /// A deadline passed.
+    Tick,
+}
+
+/// Why a call is refused, told to the caller's administrator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// 300 to 699.
+    pub status: Status,
+    /// A sentence for the Warning.
+    pub text: String,
+    pub retry_after: Option<Duration>,
+}
+
+/// What a session wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    Respond {
+        transaction: ServerTransaction,
+        response: Response,
+    },
+    /// To be sent with a Via and a branch of the endpoint's.
+    Request {
+        client: ClientTransaction,
+        request: Request,
+        flow: Flow,
+    },
+    /// An ACK to a 2xx.
+    SendAck {
+        request: Request,
+        flow: Flow,
+    },
+    /// Once, before the first response that makes a dialog.
+    Bind {
+        call_id: String,
+        local_tag: String,
+        remote_tag: String,
+    },
+    /// Media agreed, or agreed anew; the first one starts the stream.
+    Media(MediaPlan),
+    /// The caller acknowledged the answer.
+    Established,
+    /// A key told by INFO.
+    Key {
+        key: char,
+        duration_ms: u32,
+    },
+    /// Once, after everything else. Only requests that come later still are answered (481).
+    Ended {
+        cause: EndCause,
+    },
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndCause {
+    CallerHungUp,
+    WeHungUp,
+    /// CANCEL before the answer.
+    Cancelled,
+    /// Refused by the application or by this machine.
+    Refused(Status),
+    /// The answer was never acknowledged.
+    NoAck,
+    /// The reliable provisional response was never acknowledged.
+    NoPrack,
+    /// The caller's answer to our offer was missing or of no use.
+    BadAnswer,
+    /// No session refresh came (RFC 4028).
+    SessionExpired,
+    /// The caller no longer knows the dialog (481) or no longer answers.
+    PeerGone,
+}

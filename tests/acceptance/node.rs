@@ -1,24 +1,28 @@
 //! A node as a test sees it: a process, its folders, its mailboxes.
 
 use std::fs;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use mail_parser::{Message, MessageParser, MimeHeaders, PartType};
 
+use crate::ports::Ports;
 use crate::sound;
 
 pub struct Node {
     child: Child,
     folder: PathBuf,
-    ports: [u16; 3],
+    ports: Ports,
 }
 
 /// One mail as it lies in a Maildir.
 #[derive(Clone)]
 pub struct Mail {
+    /// Whose mailbox it is in.
+    pub alias: String,
     bytes: Vec<u8>,
 }
 
@@ -35,89 +39,91 @@ impl Node {
                 fs::copy(file.path(), config.join("directory").join(file.file_name())).unwrap();
             }
         }
-        let ports = [free_port(), free_port(), free_port()];
-        let child = spawn(&folder, ports);
+        let ports = Ports::claim();
+        let child = spawn(&folder, &ports);
         let node = Node { child, folder, ports };
         node.wait_until_ready();
         node
     }
 
-    /// kill -9, and a new process on the same folders.
-    pub fn crash_and_restart(&mut self) {
-        self.kill();
-        self.child = spawn(&self.folder, self.ports);
-        self.wait_until_ready();
-    }
-
+    /// kill -9.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
+    /// A new process on the folders of the one that was killed. It is up when [`Node::wait_until_ready`] returns.
+    pub fn restart(&mut self) {
+        self.child = spawn(&self.folder, &self.ports);
+    }
+
+    pub fn wait_until_ready(&self) {
+        let status: ExitStatus = self.command(&["status", "--wait", "20"]).stdout(Stdio::null()).status().unwrap();
+        assert!(status.success(), "the node is not up");
+    }
+
     /// The call router's address.
     pub fn sip(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.ports[0]))
+        SocketAddr::from(([127, 0, 0, 1], self.ports.get(0)))
     }
 
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    pub fn log(&self) -> String {
-        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
-    }
-
-    pub fn mails(&self, alias: &str) -> Vec<Mail> {
-        let mailbox = self.folder.join("var/mail").join(alias).join("new");
-        let mut files: Vec<_> = fs::read_dir(mailbox).into_iter().flatten().flatten().map(|file| file.path()).collect();
-        files.sort();
-        files.into_iter().map(|file| Mail { bytes: fs::read(file).unwrap() }).collect()
-    }
-
-    /// Waits for so many mails, and not more.
-    pub fn wait_for_mails(&self, alias: &str, count: usize) -> Vec<Mail> {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let mails = self.mails(alias);
-            if mails.len() >= count {
-                assert_eq!(mails.len(), count, "more mails than calls for {alias}");
-                return mails;
-            }
-            assert!(Instant::now() < deadline, "{} of {count} mails for {alias}\n{}", mails.len(), self.log());
-            pause();
-        }
-    }
-
-    /// Waits until every call has given back what it held.
-    pub fn wait_until_idle(&self) -> serde_json::Value {
-        let deadline = Instant::now() + Duration::from_secs(40);
-        loop {
-            let output = self.command(&["status", "--json"]).output().unwrap();
-            let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-            let load = status["node"]["load"].clone();
-            let held = ["calls", "media_streams", "rtp_ports", "dialogs", "recordings"];
-            if held.iter().all(|what| load[what] == 0) {
-                return load;
-            }
-            assert!(Instant::now() < deadline, "not idle: {load}\n{}", self.log());
-            pause();
-        }
+    pub fn ports(&self) -> &Ports {
+        &self.ports
     }
 
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Every mail in every mailbox.
+    pub fn mails(&self) -> Vec<Mail> {
+        let mut mails = Vec::new();
+        for mailbox in fs::read_dir(self.folder.join("var/mail")).into_iter().flatten().flatten() {
+            let alias = mailbox.file_name().into_string().unwrap();
+            for file in fs::read_dir(mailbox.path().join("new")).into_iter().flatten().flatten() {
+                mails.push(Mail { alias: alias.clone(), bytes: fs::read(file.path()).unwrap() });
+            }
+        }
+        mails
+    }
+
+    /// Waits until every call has given back what it held and every message is delivered: all mail there will be.
+    pub fn mails_when_idle(&self) -> Vec<Mail> {
+        self.wait_until_idle(&["calls", "media_streams", "rtp_ports", "dialogs", "recordings"]);
+        self.mails()
+    }
+
+    /// Waits until the node holds none of these, and no message waits.
+    pub fn wait_until_idle(&self, held: &[&str]) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let status = self.status();
+            let nothing = |list: &serde_json::Value| list.as_array().is_some_and(Vec::is_empty);
+            let spooled = ["recording", "ready", "failed"].iter().any(|folder| !nothing(&status["spool"][folder]));
+            let load = &status["node"]["load"];
+            if !spooled && held.iter().all(|what| load[what] == 0) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "not idle: {status}");
+            pause();
+        }
+    }
+
+    fn status(&self) -> serde_json::Value {
+        let output = self.command(&["status", "--json"]).output().unwrap();
+        let read = serde_json::from_slice(&output.stdout);
+        read.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ringpost"));
         command.args(arguments).arg("--config").arg(self.folder.join("config"));
         command.arg("--data").arg(self.folder.join("var"));
         command
-    }
-
-    fn wait_until_ready(&self) {
-        let status: ExitStatus = self.command(&["status", "--wait", "20"]).stdout(Stdio::null()).status().unwrap();
-        assert!(status.success(), "the node is not up:\n{}", self.log());
     }
 }
 
@@ -126,7 +132,9 @@ impl Drop for Node {
         // whatever the test came to, its node does not outlive it
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if !std::thread::panicking() {
+        if std::thread::panicking() {
+            eprintln!("---- log of the node ({})\n{}", self.folder.display(), self.log());
+        } else {
             let _ = fs::remove_dir_all(&self.folder);
         }
     }
@@ -145,6 +153,14 @@ impl Mail {
 
     pub fn is_voice_message(&self) -> bool {
         self.header("Message-Context") == "voice-message" && self.attachment().is_some()
+    }
+
+    pub fn is_missed_call(&self) -> bool {
+        self.header("Content-Class") == "missedcall" && self.attachment().is_none()
+    }
+
+    pub fn call_id(&self) -> String {
+        self.header("X-CallID")
     }
 
     /// Name and content of the attachment.
@@ -170,16 +186,16 @@ impl Mail {
     }
 }
 
-fn spawn(folder: &Path, ports: [u16; 3]) -> Child {
+fn spawn(folder: &Path, ports: &Ports) -> Child {
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
     Command::new(env!("CARGO_BIN_EXE_ringpost"))
         .args(["serve", "--config"])
         .arg(folder.join("config"))
         .arg("--data")
         .arg(folder.join("var"))
-        .env("RINGPOST__SIP__CALL_ROUTER_PORT", ports[0].to_string())
-        .env("RINGPOST__SIP__UM_SERVICE_PORT", ports[1].to_string())
-        .env("RINGPOST__SIP__UM_WORKER_PORT", ports[2].to_string())
+        .env("RINGPOST__SIP__CALL_ROUTER_PORT", ports.get(0).to_string())
+        .env("RINGPOST__SIP__UM_SERVICE_PORT", ports.get(1).to_string())
+        .env("RINGPOST__SIP__UM_WORKER_PORT", ports.get(2).to_string())
         .stdout(log.try_clone().unwrap())
         .stderr(log)
         .spawn()
@@ -192,18 +208,9 @@ pub fn pause() {
 }
 
 pub fn temporary_folder(what: &str) -> PathBuf {
-    let unique = format!("ringpost-{what}-{}-{}", std::process::id(), free_port());
-    let folder = std::env::temp_dir().join(unique);
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("ringpost-{what}-{}-{number}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     folder
-}
-
-/// A port nobody holds for UDP or TCP at this moment.
-pub fn free_port() -> u16 {
-    loop {
-        let port = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap().port();
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }

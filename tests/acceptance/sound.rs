@@ -5,8 +5,18 @@ use std::path::Path;
 
 /// What the scenarios speak (`scenarios/data/speech.ulaw`).
 pub fn speech() -> Vec<i16> {
-    let bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/data/speech.ulaw")).unwrap();
-    bytes.into_iter().map(mu_law).collect()
+    encoded_speech().into_iter().map(mu_law).collect()
+}
+
+/// As it goes over the line.
+pub fn encoded_speech() -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/data/speech.ulaw")).unwrap()
+}
+
+/// What the server says.
+pub fn prompt(name: &str) -> Vec<i16> {
+    let file = format!("prompts/en-US/{name}.wav");
+    read_wav(&fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap())
 }
 
 pub fn read_wav(bytes: &[u8]) -> Vec<i16> {
@@ -16,8 +26,12 @@ pub fn read_wav(bytes: &[u8]) -> Vec<i16> {
     reader.into_samples().collect::<Result<_, _>>().unwrap()
 }
 
+pub fn seconds(sound: &[i16]) -> f64 {
+    sound.len() as f64 / 8000.0
+}
+
 /// ITU-T G.711, written anew so that the node's own tables are not what they are checked with.
-fn mu_law(byte: u8) -> i16 {
+pub fn mu_law(byte: u8) -> i16 {
     let byte = !byte;
     let (sign, exponent, mantissa) = (byte & 0x80, i32::from(byte >> 4 & 7), i32::from(byte & 0x0f));
     let magnitude = (((mantissa << 3) + 0x84) << exponent) - 0x84;
@@ -36,6 +50,18 @@ fn correlation_at(a: &[i16], b: &[i16], shift: isize) -> f64 {
     let product: i64 = a_rest.iter().zip(b_rest).map(|(x, y)| i64::from(*x) * i64::from(*y)).sum();
     let energy = |sound: &[i16]| sound.iter().map(|x| i64::from(*x) * i64::from(*x)).sum::<i64>() as f64;
     product as f64 / (energy(a) * energy(b)).sqrt().max(1.0)
+}
+
+/// Whether a piece of sound is heard somewhere, at least so much alike.
+pub fn contains(heard: &[i16], piece: &[i16], alike: f64) -> bool {
+    heard.windows(piece.len()).any(|window| correlation_at(window, piece, 0) >= alike)
+}
+
+#[test]
+fn a_piece_is_found_where_it_is_and_nowhere_else() {
+    let speech = speech();
+    assert!(contains(&speech[2000..14000], &speech[4000..8000], 0.99));
+    assert!(!contains(&speech[..10000], &speech[20000..24000], 0.6));
 }
 
 #[test]

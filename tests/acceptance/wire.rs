@@ -1,1 +1,184 @@
+//! Calls as tshark sees them: what the node sends is well formed, and its media leaves every 20 ms.
 
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::node::{Node, pause, temporary_folder};
+use crate::peers::{Sipp, require};
+use crate::ports::Ports;
+
+#[test]
+fn sip_and_rtp_of_a_call_are_well_formed_and_rtp_is_even() {
+    let node = Node::start();
+    let sipp = Sipp::new(&node, "silence-until-timeout");
+    let capture = Capture::start(&node, &sipp);
+    sipp.run();
+    let seen = capture.stop();
+
+    seen.assert_well_formed();
+    // INVITE, 100, 200, ACK, INFO, 200, BYE, 200
+    assert!(seen.count("sip") >= 8, "{} SIP messages", seen.count("sip"));
+    assert!(seen.count("rtcp") >= 2, "{} RTCP packets", seen.count("rtcp"));
+    let rtp = seen.rtp_to(sipp.ports().get(2));
+    assert!(rtp.len() > 500, "{} RTP packets", rtp.len());
+    assert_even(&rtp);
+}
+
+#[test]
+fn sip_over_tcp_is_well_formed() {
+    let node = Node::start();
+    let sipp = Sipp::new(&node, "re-record-and-send").over_tcp();
+    let capture = Capture::start(&node, &sipp);
+    sipp.run();
+    let seen = capture.stop();
+
+    seen.assert_well_formed();
+    assert!(seen.count("tcp && sip") >= 20, "{} SIP messages", seen.count("tcp && sip"));
+    assert_even(&seen.rtp_to(sipp.ports().get(2)));
+}
+
+/// tshark, writing down what goes over the ports of a test.
+struct Capture {
+    tshark: Child,
+    file: PathBuf,
+    sip_port: u16,
+    /// A port of the test where nobody listens.
+    unused: SocketAddr,
+}
+
+/// What was captured.
+struct Seen {
+    file: PathBuf,
+    sip_port: u16,
+}
+
+struct RtpPacket {
+    /// Seconds.
+    at: f64,
+    sequence: u16,
+    timestamp: u32,
+    ssrc: String,
+}
+
+impl Capture {
+    /// Returns when it captures.
+    fn start(node: &Node, sipp: &Sipp) -> Capture {
+        require("tshark", "tshark");
+        let file = temporary_folder("capture").join("lo.pcapng");
+        let range = |ports: &Ports| format!("portrange {}", ports.range());
+        let filter = format!("{} or {}", range(node.ports()), range(sipp.ports()));
+        let mut tshark = Command::new("tshark")
+            .args(["-i", "lo", "-q", "-f", &filter, "-w"])
+            .arg(&file)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = Vec::new();
+        let mut lines = BufReader::new(tshark.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let captures = lines.by_ref().any(|line| {
+            let captures = line.contains("Capture started");
+            said.push(line);
+            captures
+        });
+        assert!(captures, "tshark cannot capture: {}", said.join("\n"));
+        // what it says at its end is read, so that it does not wait for a reader
+        std::thread::spawn(move || lines.for_each(drop));
+        let unused = SocketAddr::from(([127, 0, 0, 1], sipp.ports().get(9)));
+        Capture { tshark, file, sip_port: node.ports().get(0), unused }
+    }
+
+    /// Ends when everything sent so far is in the file.
+    fn stop(mut self) -> Seen {
+        const LAST: &[u8] = b"the last packet of this capture";
+        let deadline = Instant::now() + Duration::from_secs(10);
+        UdpSocket::bind("127.0.0.1:0").unwrap().send_to(LAST, self.unused).unwrap();
+        while !fs::read(&self.file).unwrap().windows(LAST.len()).any(|bytes| bytes == LAST) {
+            assert!(Instant::now() < deadline, "tshark did not write what it captured");
+            pause();
+        }
+        let interrupt = Command::new("kill").args(["-INT", &self.tshark.id().to_string()]).status().unwrap();
+        assert!(interrupt.success() && self.tshark.wait().unwrap().success(), "tshark failed");
+        Seen { file: self.file.clone(), sip_port: self.sip_port }
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        let _ = self.tshark.kill();
+        let _ = self.tshark.wait();
+    }
+}
+
+impl Seen {
+    /// tshark's own judgement of every packet: malformed, or worth an error.
+    fn assert_well_formed(&self) {
+        let wrong = self.read("_ws.malformed || _ws.expert.severity == \"Error\"", &["frame.number", "_ws.expert.message"]);
+        assert!(wrong.is_empty(), "{}:\n{}", self.file.display(), wrong.join("\n"));
+    }
+
+    fn count(&self, filter: &str) -> usize {
+        self.read(filter, &["frame.number"]).len()
+    }
+
+    fn rtp_to(&self, port: u16) -> Vec<RtpPacket> {
+        let fields = ["frame.time_epoch", "rtp.seq", "rtp.timestamp", "rtp.ssrc"];
+        let lines = self.read(&format!("rtp && udp.dstport == {port}"), &fields);
+        let packets = lines.iter().map(|line| {
+            let fields: Vec<&str> = line.split('\t').collect();
+            RtpPacket {
+                at: fields[0].parse().unwrap(),
+                sequence: fields[1].parse().unwrap(),
+                timestamp: fields[2].parse().unwrap(),
+                ssrc: fields[3].to_owned(),
+            }
+        });
+        packets.collect()
+    }
+
+    /// The fields of the packets that pass the filter, a line each.
+    fn read(&self, filter: &str, fields: &[&str]) -> Vec<String> {
+        let mut tshark = Command::new("tshark");
+        tshark.arg("-r").arg(&self.file).args(["-Y", filter, "-T", "fields"]);
+        for transport in ["udp", "tcp"] {
+            tshark.args(["-d", &format!("{transport}.port=={},sip", self.sip_port)]);
+        }
+        for field in fields {
+            tshark.args(["-e", field]);
+        }
+        let output = tshark.output().unwrap();
+        assert!(output.status.success(), "tshark: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = fs::remove_dir_all(self.file.parent().unwrap());
+        }
+    }
+}
+
+/// One stream, no packet missing, each 20 ms after the one before.
+fn assert_even(packets: &[RtpPacket]) {
+    for (before, packet) in packets.iter().zip(packets.iter().skip(1)) {
+        assert_eq!(packet.ssrc, before.ssrc, "another SSRC");
+        assert_eq!(packet.sequence, before.sequence.wrapping_add(1), "a hole in the sequence numbers");
+        assert_eq!(packet.timestamp, before.timestamp.wrapping_add(160), "a hole in the timestamps");
+    }
+    let mut spacing: Vec<f64> = packets.windows(2).map(|pair| (pair[1].at - pair[0].at) * 1e3).collect();
+    let mean = spacing.iter().sum::<f64>() / spacing.len() as f64;
+    spacing.sort_by(f64::total_cmp);
+    let at = |percent: usize| spacing[(spacing.len() - 1) * percent / 100];
+    let (low, high, longest) = (at(2), at(98), at(100));
+    let measured = format!("spacing in ms: mean {mean:.3}, 2nd to 98th percentile {low:.1} to {high:.1}, longest {longest:.1}");
+    println!("{measured}");
+    assert!((mean - 20.0).abs() < 0.1, "{measured}");
+    assert!(low > 12.0 && high < 28.0, "{measured}");
+    assert!(longest < 60.0, "a gap; {measured}");
+}

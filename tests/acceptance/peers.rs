@@ -9,7 +9,8 @@ use crate::ports::Ports;
 
 /// Panics with the package to install when a program is not there.
 pub fn require(program: &str, package: &str) {
-    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).stdout(Stdio::null()).status().unwrap();
+    let found =
+        Command::new("sh").args(["-c", &format!("command -v {program}")]).stdout(Stdio::null()).status().unwrap();
     assert!(found.success(), "{program} is missing: apt-get install {package} (scripts/install-peers does)");
 }
 

@@ -198,8 +198,7 @@ fn leaves_message_over_tcp() {
 fn every_scenario_is_played() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
-    let there: BTreeSet<String> =
-        files.filter_map(|name| name.strip_suffix(".xml").map(str::to_owned)).collect();
+    let there: BTreeSet<String> = files.filter_map(|name| name.strip_suffix(".xml").map(str::to_owned)).collect();
     assert_eq!(there, PLAYED.iter().map(|name| (*name).to_owned()).collect());
 }
 

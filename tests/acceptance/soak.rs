@@ -29,7 +29,15 @@ fn calls_that_have_ended_hold_nothing() {
     thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(|| leave_message(&node)))));
 
     // transactions wait half a minute for copies of what they answered (RFC 3261 17.2)
-    node.wait_until_idle(&["calls", "media_streams", "rtp_ports", "dialogs", "recordings", "transactions", "connections"]);
+    node.wait_until_idle(&[
+        "calls",
+        "media_streams",
+        "rtp_ports",
+        "dialogs",
+        "recordings",
+        "transactions",
+        "connections",
+    ]);
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let after = Held::by(&node);

@@ -117,7 +117,8 @@ impl Drop for Capture {
 impl Seen {
     /// tshark's own judgement of every packet: malformed, or worth an error.
     fn assert_well_formed(&self) {
-        let wrong = self.read("_ws.malformed || _ws.expert.severity == \"Error\"", &["frame.number", "_ws.expert.message"]);
+        let wrong =
+            self.read("_ws.malformed || _ws.expert.severity == \"Error\"", &["frame.number", "_ws.expert.message"]);
         assert!(wrong.is_empty(), "{}:\n{}", self.file.display(), wrong.join("\n"));
     }
 
@@ -176,7 +177,8 @@ fn assert_even(packets: &[RtpPacket]) {
     spacing.sort_by(f64::total_cmp);
     let at = |percent: usize| spacing[(spacing.len() - 1) * percent / 100];
     let (low, high, longest) = (at(2), at(98), at(100));
-    let measured = format!("spacing in ms: mean {mean:.3}, 2nd to 98th percentile {low:.1} to {high:.1}, longest {longest:.1}");
+    let measured =
+        format!("spacing in ms: mean {mean:.3}, 2nd to 98th percentile {low:.1} to {high:.1}, longest {longest:.1}");
     println!("{measured}");
     assert!((mean - 20.0).abs() < 0.1, "{measured}");
     assert!(low > 12.0 && high < 28.0, "{measured}");

@@ -133,7 +133,8 @@ impl Caller {
 
     pub fn cancel(&mut self) {
         let invite = self.sent.clone().expect("the call was dialled");
-        let keep = |(name, _): &(String, String)| ["Via", "From", "To", "Call-ID", "Max-Forwards"].contains(&name.as_str());
+        let keep =
+            |(name, _): &(String, String)| ["Via", "From", "To", "Call-ID", "Max-Forwards"].contains(&name.as_str());
         let headers = invite.headers.iter().filter(|header| keep(header)).cloned().collect();
         let cancel = Sip { headers, ..Sip::new(invite.start.replacen("INVITE", "CANCEL", 1)) };
         let cancel = cancel.with("CSeq", format!("{} CANCEL", invite.cseq()));
@@ -234,7 +235,8 @@ impl Caller {
 
     /// Sends a request within the dialog.
     pub fn request(&mut self, method: &str, headers: &[(&str, &str)], body: Option<(&str, &str)>) {
-        let request = headers.iter().fold(self.request_line(method), |request, (name, value)| request.with(name, *value));
+        let request =
+            headers.iter().fold(self.request_line(method), |request, (name, value)| request.with(name, *value));
         let request = match body {
             Some((kind, body)) => request.with_body(kind, body),
             None => request,
@@ -343,7 +345,8 @@ impl Caller {
     pub fn hear_sound_alike(&mut self, what: &str, samples: &[i16]) -> &mut Caller {
         let wanted = samples.to_vec();
         self.listen(what, move |heard| {
-            let (score, lag) = if heard.len() > wanted.len() + 4000 { sound::correlation(&wanted, heard) } else { (0.0, 0) };
+            let (score, lag) =
+                if heard.len() > wanted.len() + 4000 { sound::correlation(&wanted, heard) } else { (0.0, 0) };
             (score > 0.98).then(|| usize::try_from(lag).unwrap_or(0) + wanted.len())
         });
         self

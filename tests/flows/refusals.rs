@@ -23,7 +23,9 @@ fn invite_from_an_unknown_peer_is_403() {
 #[test]
 fn invite_for_an_unknown_extension_is_404() {
     let world = World::new();
-    for invite in [world.gateway().invite("1999"), world.gateway().invite("5000").diverted_from("1999", Diverted::NoAnswer)] {
+    for invite in
+        [world.gateway().invite("1999"), world.gateway().invite("5000").diverted_from("1999", Diverted::NoAnswer)]
+    {
         let mut caller = invite.dial();
         let refused = caller.expect(404);
         assert!(refused.get("Warning").contains("1999"), "{}", refused.get("Warning"));

@@ -257,7 +257,9 @@ fn odd_datagrams_do_no_harm() {
     let world = World::new();
     let mut caller = world.gateway().call_for_alice().dial();
     caller.expect(200);
-    for octets in [&b""[..], b"\r\n\r\n", b"\0\0\0\0", b"INVITE", b"\xff\xfe\xfd", b"SIP/2.0 200 OK\r\n\r\n", &[b'A'; 60_000]] {
+    for octets in
+        [&b""[..], b"\r\n\r\n", b"\0\0\0\0", b"INVITE", b"\xff\xfe\xfd", b"SIP/2.0 200 OK\r\n\r\n", &[b'A'; 60_000]]
+    {
         caller.send_octets(octets);
     }
     caller.hear_tone().say(&speech()).hang_up();

@@ -16,8 +16,8 @@ use ringpost::engine::disk::{Disk, MemoryDisk, RealDisk};
 use ringpost::engine::virtual_::VirtualEnvironment;
 use ringpost::engine::{Engine, Parts, Placement};
 use ringpost::mailbox::greetings::Greetings;
-use ringpost::mailbox::store::Maildir;
 use ringpost::mailbox::spool::SpoolStatus;
+use ringpost::mailbox::store::Maildir;
 use ringpost::mailbox::{Composer, Spool};
 use ringpost::prompts::Prompts;
 use tokio::time::Instant;
@@ -296,7 +296,12 @@ impl World {
     pub fn use_organisation_without(&self, alias: &str) {
         let mut sources = organisation();
         for source in &mut sources {
-            source.text = source.text.split("\n\n").filter(|part| !part.contains(&format!("\"{alias}\""))).collect::<Vec<_>>().join("\n\n");
+            source.text = source
+                .text
+                .split("\n\n")
+                .filter(|part| !part.contains(&format!("\"{alias}\"")))
+                .collect::<Vec<_>>()
+                .join("\n\n");
         }
         self.0.engine.use_directory(Directory::load(&sources).expect("the organisation is valid"));
         self.run(Duration::from_millis(10));

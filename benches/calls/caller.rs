@@ -176,6 +176,8 @@ impl Call {
         let port = answer.lines().find_map(|line| line.strip_prefix("m=audio ")).expect("an SDP answer");
         let port = port.split(' ').next().and_then(|port| port.parse().ok()).expect("a port");
         call.remote = SocketAddr::new(local.ip(), port);
+        // others on this machine may still send to a port that was theirs before
+        call.rtp.connect(call.remote).expect("loopback");
         call.send(sip, "ACK", 1, "Content-Type: text/plain", "");
         call
     }
@@ -224,7 +226,7 @@ impl Call {
         packet[2..4].copy_from_slice(&self.sequence.to_be_bytes());
         packet[4..8].copy_from_slice(&(u32::from(self.sequence) * 160).to_be_bytes());
         // the last packets of a call that has ended find nobody
-        self.rtp.send_to(packet, self.remote).ok();
+        self.rtp.send(packet).ok();
     }
 
     /// Reads what has come, each packet with the time the kernel took it: ours to read it does not count.

@@ -8,7 +8,7 @@ use super::call::{Call, Greetings};
 use super::media_clock::StreamKey;
 use super::rtp_stream::{Ordered, RtpStream, StopStream};
 use super::sip_endpoint::{Incoming, Outgoing};
-use super::spool_writer::{self, Begin, Ending, Finish, ReadBack, Truncate};
+use super::spool_writer::{self, Begin, CannotRecord, Ending, Finish, ReadBack, Truncate};
 use super::um_worker::{CallEnded, Equipment, UmWorker};
 use crate::apps::conversation::{self as app, Outcome};
 use crate::apps::{CallAnswering, KeyPad, KeySource};
@@ -167,7 +167,9 @@ impl Dialog {
             StopPlaying => self.order(Order::StopPlaying, ctx),
             Record { from, max, idle } => {
                 match self.recording_begun {
-                    false => spool.do_send(Begin(self.call.details.clone())),
+                    false => {
+                        spool.do_send(Begin { details: self.call.details.clone(), call: ctx.address().recipient() });
+                    }
                     true => spool.do_send(Truncate { id, samples: from }),
                 }
                 self.recording_begun = true;
@@ -367,6 +369,14 @@ impl Handler<Heard> for Dialog {
             // the peer's RTCP says it leaves; its BYE follows, or the media timeout does
             StreamEvent::PeerLeft => {}
         }
+    }
+}
+
+impl Handler<CannotRecord> for Dialog {
+    type Result = ();
+
+    fn handle(&mut self, _: CannotRecord, ctx: &mut Self::Context) {
+        self.tell_application(app::Event::DiskFull, ctx);
     }
 }
 

@@ -17,6 +17,8 @@ const PHASES: u32 = 4;
 pub struct MediaClock {
     phases: [BTreeMap<StreamKey, Addr<RtpStream>>; PHASES as usize],
     phase: usize,
+    /// Beats only while there are streams: an idle node sleeps.
+    beating: Option<SpawnHandle>,
 }
 
 /// Names a stream to its clock.
@@ -56,25 +58,25 @@ impl MediaClock {
 
 impl Actor for MediaClock {
     type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(TICK / PHASES, Self::beat);
-    }
 }
 
 impl Handler<Join> for MediaClock {
     type Result = ();
 
-    fn handle(&mut self, Join(key, stream): Join, _: &mut Self::Context) {
+    fn handle(&mut self, Join(key, stream): Join, ctx: &mut Self::Context) {
         self.phase_of(key).insert(key, stream);
+        self.beating.get_or_insert_with(|| ctx.run_interval(TICK / PHASES, Self::beat));
     }
 }
 
 impl Handler<Leave> for MediaClock {
     type Result = ();
 
-    fn handle(&mut self, Leave(key): Leave, _: &mut Self::Context) {
+    fn handle(&mut self, Leave(key): Leave, ctx: &mut Self::Context) {
         self.phase_of(key).remove(&key);
+        if self.phases.iter().all(BTreeMap::is_empty) {
+            self.beating.take().map(|beating| ctx.cancel_future(beating));
+        }
     }
 }
 

@@ -224,7 +224,7 @@ fn who_hides_the_number_is_not_named_in_the_message() {
 #[test]
 fn a_colleague_is_named_and_can_be_answered() {
     let world = World::new();
-    let mut caller = world.gateway().call_for_alice().from_number("1002").dial();
+    let mut caller = world.gateway().call_for_alice().numbered("1002").dial();
     caller.expect(200);
     caller.hear_tone().say(&speech()).hang_up();
     let mail = world.mailbox("alice").only_message();

@@ -98,7 +98,7 @@ fn messages_keep_their_order() {
     let world = World::new();
     world.trouble().begins(DeliveryError::temporary("connection refused"));
     for number in ["+14255550101", "+14255550102", "+14255550103"] {
-        let mut caller = world.gateway().call_for_alice().from_number(number).dial();
+        let mut caller = world.gateway().call_for_alice().numbered(number).dial();
         caller.expect(200);
         caller.press('1').hear_tone().say(&words(2500)).hang_up();
     }

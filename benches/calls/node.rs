@@ -67,9 +67,16 @@ impl Node {
     }
 
     fn calls(&self) -> u64 {
+        self.json()["node"]["load"]["calls"].as_u64().expect("status counts calls")
+    }
+
+    fn load(&self) -> String {
+        self.json()["node"]["load"].to_string()
+    }
+
+    fn json(&self) -> serde_json::Value {
         let output = self.command(&["--json"]).output().expect("ringpost status runs");
-        let status: serde_json::Value = serde_json::from_slice(&output.stdout).expect("status is JSON");
-        status["node"]["load"]["calls"].as_u64().expect("status counts calls")
+        serde_json::from_slice(&output.stdout).expect("status is JSON")
     }
 
     fn status(&self, options: &[&str]) -> std::process::ExitStatus {
@@ -89,6 +96,28 @@ impl Drop for Node {
         self.child.kill().ok();
         self.child.wait().ok();
         fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+/// What a process holds.
+pub struct Held {
+    rss_kib: u64,
+    threads: usize,
+    descriptors: usize,
+    load: String,
+}
+
+impl Held {
+    pub fn by(node: &Node) -> Held {
+        let count = |what: &str| fs::read_dir(format!("/proc/{}/{what}", node.pid())).map_or(0, Iterator::count);
+        Held { rss_kib: rss_kib(node.pid()), threads: count("task"), descriptors: count("fd"), load: node.load() }
+    }
+}
+
+impl std::fmt::Display for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Held { rss_kib, threads, descriptors, load } = self;
+        write!(f, "{rss_kib} KiB, {threads} threads, {descriptors} descriptors, {load}")
     }
 }
 

@@ -11,13 +11,13 @@ use super::rtp_stream::RtpStream;
 /// One RTP frame.
 const TICK: Duration = Duration::from_millis(20);
 /// The streams are spread over so many moments of a frame: the work, and the packets on the wire, come evenly.
-const PHASES: u32 = 4;
+const PHASES: u32 = 2;
 
 #[derive(Default)]
 pub struct MediaClock {
     phases: [BTreeMap<StreamKey, Addr<RtpStream>>; PHASES as usize],
     phase: usize,
-    /// Beats only while there are streams: an idle node sleeps.
+    /// Beats only while there are streams.
     beating: Option<SpawnHandle>,
 }
 
@@ -74,8 +74,10 @@ impl Handler<Leave> for MediaClock {
 
     fn handle(&mut self, Leave(key): Leave, ctx: &mut Self::Context) {
         self.phase_of(key).remove(&key);
-        if self.phases.iter().all(BTreeMap::is_empty) {
-            self.beating.take().map(|beating| ctx.cancel_future(beating));
+        if self.phases.iter().all(BTreeMap::is_empty)
+            && let Some(beating) = self.beating.take()
+        {
+            ctx.cancel_future(beating);
         }
     }
 }

@@ -33,6 +33,16 @@ fn message_left_after_the_tone_is_in_the_mailbox_when_the_caller_hangs_up() {
 }
 
 #[test]
+fn a_call_forwarded_at_once_leaves_a_message_too() {
+    let world = World::new();
+    let mut caller = world.gateway().invite("5000").diverted_from("1002", Diverted::Unconditional).dial();
+    caller.expect(200);
+    caller.hear_tone().say(&speech()).hang_up();
+    world.mailbox("bob").only_message().audio().assert_holds(&speech(), 0.99);
+    world.assert_idle();
+}
+
+#[test]
 fn call_routed_to_the_extension_itself_leaves_a_message_too() {
     let world = World::new();
     let mut caller = world.gateway().invite("1002").dial();
@@ -108,7 +118,7 @@ fn a_recording_ends_at_the_maximum_duration_and_nothing_of_it_is_lost() {
     });
     let mut caller = world.gateway().call_for_alice().dial();
     caller.expect(200);
-    caller.hear_tone().begin_to_say(&long_speech(70));
+    caller.hear_tone().begin_to_say(&long_speech(70)).stay_silent(Duration::from_secs(55));
     caller.hear_all(&["maximum-length-reached", "press-1-accept"]);
     caller.finish_speaking().press('1').hear("press-pound-send").press('#').hear("message-sent");
     caller.expect_bye();
@@ -121,19 +131,18 @@ fn a_recording_ends_at_the_maximum_duration_and_nothing_of_it_is_lost() {
 #[test]
 fn a_call_ends_at_its_maximum_duration_with_the_message_kept() {
     let world = World::with(|begin| {
-        let limits = "name = \"Lab\"\nmax_recording_duration = \"9m\"\nmax_call_duration = \"10m\"\nuri_type";
+        let limits = "name = \"Lab\"\nmax_recording_duration = \"9m59s\"\nmax_call_duration = \"10m\"\nuri_type";
         begin.edit("name = \"Lab\"\nuri_type", limits);
     });
     let mut caller = world.gateway().call_for_alice().dial();
     caller.expect(200);
     let began = world.now();
-    caller.hear_tone().say(&long_speech(500)).press('#').hear("press-1-accept").press('4').hear_tone();
-    caller.begin_to_say(&long_speech(100));
-    caller.world_runs_until(began + Duration::from_secs(601));
+    caller.hear_tone().begin_to_say(&long_speech(600)).stay_silent(Duration::from_secs(570));
     caller.hear_all(&["recording-stopped", "message-sent", "goodbye"]);
     caller.expect_bye();
     let audio = world.mailbox("alice").only_message().audio();
-    assert!((500.0..590.0).contains(&audio.seconds()), "{}", audio.seconds());
+    assert_eq!((world.now() - began).as_secs() / 10, 61, "ten minutes and the last words");
+    assert!((570.0..599.0).contains(&audio.seconds()), "{}", audio.seconds());
     world.assert_idle();
 }
 
@@ -190,7 +199,7 @@ fn who_hides_the_number_is_refused_where_the_mailbox_does_not_allow_it() {
     caller.hear_all(&["number-withheld", "goodbye"]);
     caller.expect_bye();
     assert!(!caller.has_heard("record-after-tone"));
-    assert_eq!(world.mailbox("alice").only_missed_call().subject(), "Missed Call from Anonymous");
+    assert_eq!(world.mailbox("alice").only_missed_call().subject(), "Missed Call from an anonymous caller");
 
     let mut known = world.gateway().call_for_alice().dial();
     known.expect(200);
@@ -207,7 +216,7 @@ fn who_hides_the_number_is_not_named_in_the_message() {
     caller.expect(200);
     caller.hear_tone().say(&speech()).hang_up();
     let mail = world.mailbox("alice").only_message();
-    assert_eq!(mail.subject(), "Voice Mail from Anonymous (0:05)");
+    assert_eq!(mail.subject(), "Voice Mail from an anonymous caller (0:05)");
     assert!(!mail.text().contains("0177") && mail.header("X-CallingTelephoneNumber").is_none(), "{}", mail.text());
     world.assert_idle();
 }
@@ -215,7 +224,7 @@ fn who_hides_the_number_is_not_named_in_the_message() {
 #[test]
 fn a_colleague_is_named_and_can_be_answered() {
     let world = World::new();
-    let mut caller = world.gateway().call_for_alice().from_number("1002").dial();
+    let mut caller = world.gateway().call_for_alice().numbered("1002").dial();
     caller.expect(200);
     caller.hear_tone().say(&speech()).hang_up();
     let mail = world.mailbox("alice").only_message();

@@ -19,6 +19,8 @@ use crate::world::World;
 const PATIENCE: Duration = Duration::from_secs(40);
 /// Longer than the node ever speaks without a pause.
 const EARSHOT: Duration = Duration::from_secs(45);
+/// Longer than the node waits for anything before it says something by itself.
+const TIMERS: Duration = Duration::from_secs(100);
 const KEY_HELD: Duration = Duration::from_millis(100);
 
 pub struct Caller {
@@ -187,6 +189,18 @@ impl Caller {
         assert_eq!(arrived, None, "a response nobody asked for");
     }
 
+    /// The final responses, to whatever, that come in this time.
+    pub fn finals_within(&mut self, time: Duration) -> Vec<Sip> {
+        self.world.run(time);
+        self.unread().into_iter().filter(|response| response.status() >= Some(200)).collect()
+    }
+
+    /// Takes up the call as this 200 answers it.
+    pub fn take_up(&mut self, answer: &Sip) {
+        self.learn(answer);
+        self.acknowledge(answer, "");
+    }
+
     /// Responses that nobody has looked at.
     pub fn unread(&self) -> Vec<Sip> {
         self.line.borrow_mut().responses.drain(..).collect()
@@ -252,7 +266,7 @@ impl Caller {
 
     /// Waits for a request of the node's.
     pub fn expect_request(&mut self, method: &str) -> Sip {
-        self.request_within(method, EARSHOT).unwrap_or_else(|| panic!("no {method} within {EARSHOT:?}"))
+        self.request_within(method, TIMERS).unwrap_or_else(|| panic!("no {method} within {TIMERS:?}"))
     }
 
     pub fn request_within(&mut self, method: &str, patience: Duration) -> Option<Sip> {
@@ -264,6 +278,7 @@ impl Caller {
         let request = arrived?;
         assert_eq!(request.method(), method, "{request:#?}");
         assert_eq!(request.get("Call-ID"), self.call_id);
+        assert!(request.get("Via").contains(&format!(" {}:5060;", crate::world::HOME)), "{}", request.get("Via"));
         assert_eq!(request.tag("From"), self.to.split_once(";tag=").map(|(_, tag)| tag.to_owned()));
         assert_eq!(request.tag("To"), self.from.split_once(";tag=").map(|(_, tag)| tag.to_owned()));
         Some(request)
@@ -313,43 +328,43 @@ impl Caller {
 
     pub fn hear_sound(&mut self, what: &str, samples: &[i16]) -> &mut Caller {
         let wanted = samples.to_vec();
-        self.listen(what, move |heard| Some(sound::find(&wanted, heard)? + wanted.len() - 160));
+        let find = |heard: &[i16]| Some(sound::find(&wanted, heard)? + wanted.len() - 160);
+        self.listen(what, wanted.len(), find);
         self
     }
 
     pub fn hear_tone(&mut self) -> &mut Caller {
-        self.listen("the record tone", sound::find_tone);
+        self.listen("the record tone", 6000, sound::find_tone);
         self
-    }
-
-    fn listen(&mut self, what: &str, find: impl Fn(&[i16]) -> Option<usize>) {
-        let mut looked_at = 0;
-        let found = self.world.clone().wait(EARSHOT, || {
-            let mut line = self.line.borrow_mut();
-            let Heard { samples, listened, .. } = &mut line.media.heard;
-            // looked for twice a second only
-            if samples.len() < looked_at + 4000 {
-                return false;
-            }
-            looked_at = samples.len();
-            match find(&samples[*listened..]) {
-                Some(end) => *listened += end,
-                None => return false,
-            }
-            true
-        });
-        assert!(found, "{what} was not heard within {EARSHOT:?}");
     }
 
     /// Waits until something like this was heard: it has been through the node's recording.
     pub fn hear_sound_alike(&mut self, what: &str, samples: &[i16]) -> &mut Caller {
         let wanted = samples.to_vec();
-        self.listen(what, move |heard| {
-            let (score, lag) =
-                if heard.len() > wanted.len() + 4000 { sound::correlation(&wanted, heard) } else { (0.0, 0) };
-            (score > 0.98).then(|| usize::try_from(lag).unwrap_or(0) + wanted.len())
-        });
+        self.forget_what_was_heard();
+        self.world.run(Duration::from_millis(wanted.len() as u64 / 8 + 1500));
+        let (score, lag) = sound::correlation(&wanted, &self.heard().samples[self.heard().listened..]);
+        assert!(score > 0.98, "{what} was not heard: correlation {score} at {lag}");
+        self.media().heard.listened += lag.unsigned_abs() as usize + wanted.len();
         self
+    }
+
+    /// Waits until `find` finds something as long as `length` in what was not listened to yet; it says where that ends.
+    fn listen(&mut self, what: &str, length: usize, find: impl Fn(&[i16]) -> Option<usize>) {
+        let mut looked_at = 0;
+        let found = self.world.clone().wait(EARSHOT, || {
+            let mut line = self.line.borrow_mut();
+            let Heard { samples, listened, .. } = &mut line.media.heard;
+            if samples.len() == looked_at {
+                return false;
+            }
+            let from = looked_at.saturating_sub(length).max(*listened);
+            looked_at = samples.len();
+            let end = find(&samples[from..]);
+            end.into_iter().for_each(|end| *listened = from + end);
+            end.is_some()
+        });
+        assert!(found, "{what} was not heard within {EARSHOT:?}");
     }
 
     /// All that was heard so far counts as listened to.
@@ -398,10 +413,6 @@ impl Caller {
         let long = Duration::from_secs(3600);
         assert!(self.world.clone().wait(long, || self.line.borrow().media.is_silent()), "the line is stuck");
         self
-    }
-
-    pub fn world_runs_until(&mut self, moment: Duration) {
-        self.world.run(moment.saturating_sub(self.world.now()));
     }
 
     pub fn stay_silent(&mut self, time: Duration) -> &mut Caller {

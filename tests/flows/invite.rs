@@ -96,12 +96,12 @@ impl Invite {
         self
     }
 
-    pub fn from_number(self, number: &str) -> Invite {
+    pub fn numbered(self, number: &str) -> Invite {
         Invite { number: number.to_owned(), ..self }
     }
 
     pub fn anonymously(self) -> Invite {
-        self.from_number("anonymous").header("Privacy", "id")
+        self.numbered("anonymous").header("Privacy", "id")
     }
 
     pub fn over(self, transport: Transport) -> Invite {

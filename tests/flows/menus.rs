@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::caller::Caller;
-use crate::sound::{jingle, speech, words};
+use crate::sound::{other_speech, speech, words};
 use crate::world::World;
 
 /// A caller who has said something and pressed `#`.
@@ -94,12 +94,12 @@ fn a_message_is_played_back() {
 #[test]
 fn a_message_is_erased_and_recorded_again() {
     let world = World::new();
-    let mut caller = at_the_menu(&world, &[jingle(), jingle()].concat());
+    let mut caller = at_the_menu(&world, &other_speech());
     caller.press('3').hear("record-after-tone").hear_tone();
     caller.say(&speech()).hang_up();
     let audio = world.mailbox("alice").only_message().audio();
     audio.assert_holds(&speech(), 0.99);
-    audio.assert_lacks(&jingle());
+    audio.assert_lacks(&other_speech());
     audio.assert_lasts(speech().len() as f64 / 8000.0, 0.2);
     world.assert_idle();
 }
@@ -118,7 +118,7 @@ fn a_message_is_continued() {
     let world = World::new();
     let mut caller = at_the_menu(&world, &speech());
     caller.press('4').hear("continue-after-tone").hear_tone();
-    let more = [jingle(), words(2000)].concat();
+    let more = other_speech();
     caller.say(&more).hang_up();
     let audio = world.mailbox("alice").only_message().audio();
     audio.assert_holds(&speech(), 0.99);

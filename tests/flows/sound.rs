@@ -22,6 +22,11 @@ pub fn words(milliseconds: usize) -> Vec<i16> {
     speech().into_iter().skip_while(|sample| sample.abs() < 500).take(milliseconds * 8).collect()
 }
 
+/// As long, and nothing like the speech to a correlation: the speech from its end to its beginning.
+pub fn other_speech() -> Vec<i16> {
+    speech().into_iter().rev().collect()
+}
+
 /// A prompt as it is shipped.
 pub fn prompt(name: &str) -> Vec<i16> {
     read(&root().join("prompts/en-US").join(name).with_extension("wav"))

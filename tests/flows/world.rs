@@ -62,6 +62,7 @@ pub struct Beginning {
     disk: MemoryDisk,
     age: Duration,
     seed: u64,
+    pub trouble: Trouble,
 }
 
 impl World {
@@ -85,6 +86,7 @@ impl World {
             disk: MemoryDisk::default(),
             age: Duration::ZERO,
             seed: 1,
+            trouble: Trouble::default(),
         };
         change(&mut beginning);
         World::begin(beginning)
@@ -97,7 +99,7 @@ impl World {
         let system = System::with_tokio_rt(|| {
             tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
         });
-        let trouble = Trouble::default();
+        let trouble = beginning.trouble;
         let (engine, environment, began) = system.block_on(async {
             let began = Instant::now();
             let environment = VirtualEnvironment::new(HOME, beginning.seed).with_disk(beginning.disk.clone());
@@ -146,13 +148,19 @@ impl World {
 
     /// The power fails at this moment, and comes back an hour later: a new node on the disk as it was.
     pub fn power_failure(self) -> World {
+        self.restarted(Duration::from_secs(3600), |_| {})
+    }
+
+    /// The same, so much later.
+    pub fn restarted(self, later: Duration, change: impl FnOnce(&mut Beginning)) -> World {
         let (disk, seed) = (self.disk().snapshot(), self.0.seed + 1000);
-        let age = self.now() + Duration::from_secs(3600);
+        let age = self.now() + later;
         drop(self);
         World::with(|beginning| {
             beginning.disk = disk;
             beginning.seed = seed;
             beginning.age = age;
+            change(beginning);
         })
     }
 
@@ -341,11 +349,6 @@ impl Drop for Inner {
 impl Beginning {
     pub fn max_calls(&mut self, calls: usize) {
         self.settings.max_calls = calls;
-    }
-
-    /// A file of the organisation more.
-    pub fn organisation(&mut self, text: &str) {
-        self.sources.push(SourceFile::new("test.toml", text));
     }
 
     /// Changes the sample organisation, as an administrator would in an editor.

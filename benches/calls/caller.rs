@@ -2,16 +2,21 @@
 //! Knows: just enough SIP for a call that goes well. Must not: use the node's own code.
 
 use std::fs;
+use std::io::IoSliceMut;
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
+
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
+use nix::sys::time::TimeSpec;
 
 use crate::node::Node;
 
 const FRAME: Duration = Duration::from_millis(20);
 /// Alice, whose messages are mailed.
 const MAILED: &str = "1001";
-/// A caller who hangs up at once leaves a missed call for Bob.
-const SIGNALLED: &str = "1002";
+/// Somebody who is told of no missed calls: what is measured is the signalling alone.
+const SIGNALLED: &str = "1009";
 
 pub struct Calls {
     calls: Vec<Call>,
@@ -29,9 +34,10 @@ struct Call {
 
 #[derive(Default)]
 struct Arrivals {
-    last: Option<(u16, Instant)>,
+    last: Option<(u16, Duration)>,
     received: u64,
     lost: u64,
+    disordered: u64,
     off: Vec<Duration>,
 }
 
@@ -41,6 +47,8 @@ pub struct Spacing {
     pub p99: Duration,
     pub received: u64,
     pub lost: u64,
+    /// Packets that came twice, or after a later one.
+    pub disordered: u64,
     pub gaps: u64,
 }
 
@@ -55,31 +63,30 @@ impl Calls {
         }
     }
 
-    /// One message of three seconds; how long after the BYE it was in the mailbox.
-    pub fn leave_message(node: &Node) -> Duration {
+    /// So many messages of two and a half seconds; for each, how long after its BYE it was in the mailbox.
+    pub fn leave_messages(node: &Node, count: usize) -> Vec<Duration> {
         let mailbox = node.mailbox("alice");
-        let count = || fs::read_dir(&mailbox).map_or(0, Iterator::count);
-        let before = count();
-        let mut calls = Calls::record(node, 1);
-        calls.talk(Duration::from_secs(3));
-        let hung_up = Instant::now();
-        calls.hang_up();
-        while count() == before {
-            assert!(hung_up.elapsed() < Duration::from_secs(20), "no mail");
-            std::thread::sleep(Duration::from_micros(200));
-        }
-        hung_up.elapsed()
+        let mails = || fs::read_dir(&mailbox).map_or(0, Iterator::count);
+        let mut calls = Calls::record(node, count);
+        calls.talk(Duration::from_millis(2500));
+        let Calls { calls, sip } = &mut calls;
+        let deliver = |call: &mut Call| {
+            let before = mails();
+            let hung_up = Instant::now();
+            call.bye(sip);
+            while mails() == before {
+                assert!(hung_up.elapsed() < Duration::from_secs(20), "no mail");
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            hung_up.elapsed()
+        };
+        calls.iter_mut().map(deliver).collect()
     }
 
     /// Calls that have skipped the greeting and are being recorded.
     pub fn record(node: &Node, count: usize) -> Calls {
         let sip = socket(node.sip);
-        let calls = (0..count)
-            .map(|_| {
-                let rtp = UdpSocket::bind("127.0.0.1:0").expect("a port");
-                Call::dial(&sip, rtp, MAILED)
-            })
-            .collect();
+        let calls = (0..count).map(|_| Call::dial(&sip, media_socket(), MAILED)).collect();
         let mut calls = Calls { calls, sip };
         for call in &mut calls.calls {
             call.request(&calls.sip, "INFO", 2, "application/dtmf-relay", "Signal=1\r\nDuration=160\r\n");
@@ -118,8 +125,8 @@ impl Calls {
             for (number, call) in self.calls.iter_mut().enumerate() {
                 if number % SLICES == slice as usize % SLICES {
                     call.speak(&mut packet);
+                    call.listen();
                 }
-                call.listen();
             }
         }
         let mut off: Vec<Duration> =
@@ -131,6 +138,7 @@ impl Calls {
             p99: at(99),
             received: self.calls.iter().map(|call| call.arrivals.received).sum(),
             lost: self.calls.iter().map(|call| call.arrivals.lost).sum(),
+            disordered: self.calls.iter().map(|call| call.arrivals.disordered).sum(),
             gaps: off.iter().filter(|off| **off > FRAME).count() as u64,
         }
     }
@@ -146,7 +154,6 @@ impl Call {
     fn dial(sip: &UdpSocket, rtp: UdpSocket, extension: &str) -> Call {
         static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        rtp.set_nonblocking(true).expect("a socket");
         let local = rtp.local_addr().expect("an address");
         let sdp = format!(
             "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n\
@@ -169,6 +176,8 @@ impl Call {
         let port = answer.lines().find_map(|line| line.strip_prefix("m=audio ")).expect("an SDP answer");
         let port = port.split(' ').next().and_then(|port| port.parse().ok()).expect("a port");
         call.remote = SocketAddr::new(local.ip(), port);
+        // others on this machine may still send to a port that was theirs before
+        call.rtp.connect(call.remote).expect("loopback");
         call.send(sip, "ACK", 1, "Content-Type: text/plain", "");
         call
     }
@@ -217,28 +226,41 @@ impl Call {
         packet[2..4].copy_from_slice(&self.sequence.to_be_bytes());
         packet[4..8].copy_from_slice(&(u32::from(self.sequence) * 160).to_be_bytes());
         // the last packets of a call that has ended find nobody
-        self.rtp.send_to(packet, self.remote).ok();
+        self.rtp.send(packet).ok();
     }
 
+    /// Reads what has come, each packet with the time the kernel took it: ours to read it does not count.
     fn listen(&mut self) {
         let mut buffer = [0; 512];
-        while let Ok(length) = self.rtp.recv(&mut buffer) {
-            if length >= 12 {
-                self.arrivals.note(u16::from_be_bytes([buffer[2], buffer[3]]), Instant::now());
+        loop {
+            let mut space = nix::cmsg_space!(TimeSpec);
+            let mut slices = [IoSliceMut::new(&mut buffer)];
+            let fd = self.rtp.as_raw_fd();
+            let Ok(message) = recvmsg::<()>(fd, &mut slices, Some(&mut space), MsgFlags::MSG_DONTWAIT) else { return };
+            let stamps = message.cmsgs().expect("control messages").filter_map(|control| match control {
+                ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
+                _ => None,
+            });
+            let (at, length) = (stamps.last(), message.bytes);
+            if let (Some(at), true) = (at, length >= 12) {
+                self.arrivals.note(u16::from_be_bytes([buffer[2], buffer[3]]), at);
             }
         }
     }
 }
 
 impl Arrivals {
-    fn note(&mut self, sequence: u16, now: Instant) {
+    fn note(&mut self, sequence: u16, now: Duration) {
         self.received += 1;
-        if let Some((last, at)) = self.last {
-            let step = sequence.wrapping_sub(last);
-            self.lost += u64::from(step.wrapping_sub(1));
-            self.off.push(now.duration_since(at).abs_diff(FRAME * u32::from(step)));
+        let Some((last, at)) = self.last else { return self.last = Some((sequence, now)) };
+        match u32::try_from(sequence.wrapping_sub(last) as i16) {
+            Ok(step @ 1..) => {
+                self.lost += u64::from(step - 1);
+                self.off.push(now.saturating_sub(at).abs_diff(FRAME * step));
+                self.last = Some((sequence, now));
+            }
+            _ => self.disordered += 1,
         }
-        self.last = Some((sequence, now));
     }
 }
 
@@ -247,6 +269,12 @@ fn socket(to: SocketAddr) -> UdpSocket {
     sip.connect(to).expect("loopback");
     sip.set_read_timeout(Some(Duration::from_millis(500))).expect("a socket");
     sip
+}
+
+fn media_socket() -> UdpSocket {
+    let rtp = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    setsockopt(&rtp, sockopt::ReceiveTimestampns, &true).expect("kernel timestamps");
+    rtp
 }
 
 fn field<'a>(message: &'a str, name: &str) -> &'a str {

@@ -13,12 +13,15 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use caller::{Calls, Spacing};
-use node::{Node, cpu_ns, rss_kib};
+use node::{Held, Node, cpu_ns, rss_kib};
 
 /// How long the calls of the media figure are recorded.
 const RECORDED: Duration = Duration::from_secs(20);
 const SIGNALLED_CALLS: usize = 2_000;
+const SOAKED_CALLS: usize = 10_000;
+const SOAKED_AT_ONCE: usize = 500;
 const DELIVERED_CALLS: usize = 100;
+const DELIVERED_AT_ONCE: usize = 20;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -26,10 +29,17 @@ fn main() {
         return bare::run(&arguments[at + 1..]);
     }
     println!("one machine, both sides on it: {} CPUs", std::thread::available_parallelism().map_or(0, usize::from));
-    signalling();
-    delivery();
-    for calls in [10, 100, 500] {
-        media(calls);
+    // names of figures after `--` choose among them
+    let wanted = |figure: &str| {
+        let named = |name: &&str| arguments.iter().any(|argument| argument == name);
+        !["signalling", "delivery", "soak", "media"].iter().any(named) || named(&figure)
+    };
+    let figures: [(&str, fn()); 4] =
+        [("signalling", signalling), ("delivery", delivery), ("soak", soak), ("media", all_media)];
+    for (figure, measure) in figures {
+        if wanted(figure) {
+            measure();
+        }
     }
 }
 
@@ -47,10 +57,33 @@ fn signalling() {
 /// From BYE until the mail is in the mailbox.
 fn delivery() {
     let node = Node::start();
-    let mut delays: Vec<Duration> = (0..DELIVERED_CALLS).map(|_| Calls::leave_message(&node)).collect();
+    let batches = DELIVERED_CALLS / DELIVERED_AT_ONCE;
+    let mut delays: Vec<Duration> =
+        (0..batches).flat_map(|_| Calls::leave_messages(&node, DELIVERED_AT_ONCE)).collect();
     delays.sort();
     let at = |percent: usize| delays[(delays.len() * percent / 100).min(delays.len() - 1)].as_secs_f64() * 1e3;
     println!("BYE to mail delivered: p50 {:.1} ms, p99 {:.1} ms, {DELIVERED_CALLS} calls", at(50), at(99));
+}
+
+/// What is left of many calls: nothing.
+fn soak() {
+    let node = Node::start();
+    Calls::signal(&node, 500); // threads and buffers that stay
+    let before = Held::by(&node);
+    Calls::signal(&node, SOAKED_CALLS);
+    let mut recording = Calls::record(&node, SOAKED_AT_ONCE);
+    recording.talk(Duration::from_secs(3));
+    let during = Held::by(&node);
+    recording.hang_up();
+    node.wait_until_idle();
+    println!(
+        "{SOAKED_CALLS} calls one after another and {SOAKED_AT_ONCE} at once: before {before}; during {during}; after {}",
+        Held::by(&node)
+    );
+}
+
+fn all_media() {
+    [10, 100, 500].into_iter().for_each(media);
 }
 
 /// CPU for a minute of recording, with so many calls at once; beside it the bare program under the same packets.
@@ -75,10 +108,10 @@ fn media(calls: usize) {
     let minutes = calls as f64 * started.elapsed().as_secs_f64() / 60.0;
     let bare_cpu = (cpu_ns(bare.pid()) - before) as f64 / 1e9 / minutes;
 
-    let Spacing { p50, p99, received, lost, gaps } = spacing;
+    let Spacing { p50, p99, received, lost, disordered, gaps } = spacing;
     println!(
         "recording, {calls:3} calls: {node_cpu:.4} s of CPU a call-minute, bare program {bare_cpu:.4}, ratio {:.2}; \
-         {memory:.0} KiB a call; packets from us: {received} received, {lost} lost, {gaps} late by over 20 ms, \
+         {memory:.0} KiB a call; packets from us: {received} received, {lost} lost, {disordered} out of order, {gaps} late by over 20 ms, \
          off their 20 ms by p50 {:.2} ms, p99 {:.2} ms",
         node_cpu / bare_cpu,
         p50.as_secs_f64() * 1e3,

@@ -25,6 +25,7 @@ impl Node {
         for file in fs::read_dir(shipped.join("directory")).expect("the shipped directory").flatten() {
             fs::copy(file.path(), config.join("directory").join(file.file_name())).expect("the shipped directory");
         }
+        fs::write(config.join("directory/bench.toml"), QUIET_MAILBOX).expect("the bench's mailbox");
         let ports: Vec<u16> = (0..3).map(|_| free_port()).collect();
         let child = Command::new(env!("CARGO_BIN_EXE_ringpost"))
             .args(["serve", "--config"])
@@ -66,9 +67,16 @@ impl Node {
     }
 
     fn calls(&self) -> u64 {
+        self.json()["node"]["load"]["calls"].as_u64().expect("status counts calls")
+    }
+
+    fn load(&self) -> String {
+        self.json()["node"]["load"].to_string()
+    }
+
+    fn json(&self) -> serde_json::Value {
         let output = self.command(&["--json"]).output().expect("ringpost status runs");
-        let status: serde_json::Value = serde_json::from_slice(&output.stdout).expect("status is JSON");
-        status["load"]["calls"].as_u64().expect("status counts calls")
+        serde_json::from_slice(&output.stdout).expect("status is JSON")
     }
 
     fn status(&self, options: &[&str]) -> std::process::ExitStatus {
@@ -90,6 +98,37 @@ impl Drop for Node {
         fs::remove_dir_all(&self.folder).ok();
     }
 }
+
+/// What a process holds.
+pub struct Held {
+    rss_kib: u64,
+    threads: usize,
+    descriptors: usize,
+    load: String,
+}
+
+impl Held {
+    pub fn by(node: &Node) -> Held {
+        let count = |what: &str| fs::read_dir(format!("/proc/{}/{what}", node.pid())).map_or(0, Iterator::count);
+        Held { rss_kib: rss_kib(node.pid()), threads: count("task"), descriptors: count("fd"), load: node.load() }
+    }
+}
+
+impl std::fmt::Display for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Held { rss_kib, threads, descriptors, load } = self;
+        write!(f, "{rss_kib} KiB, {threads} threads, {descriptors} descriptors, {load}")
+    }
+}
+
+const QUIET_MAILBOX: &str = r#"
+[[mailbox]]
+alias = "quiet"
+email_address = "quiet@example.test"
+mailbox_policy = "Lab Default Policy"
+extensions = ["1009"]
+missed_call_notification_enabled = false
+"#;
 
 pub fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()

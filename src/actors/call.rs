@@ -21,7 +21,7 @@ use crate::protocol::sdp::{Codec, LocalMedia};
 use crate::protocol::sip::calling_party::{CallingParty, calling_party};
 use crate::protocol::sip::dialog::{Refusal, Setup};
 use crate::protocol::sip::diversion::{DiversionReason, diversions};
-use crate::protocol::sip::{HeaderName, NameAddr, Request, Status, Transport, Uri};
+use crate::protocol::sip::{Flow, HeaderName, NameAddr, Request, Status, Transport, Uri};
 
 /// A call for a mailbox.
 pub struct Call {
@@ -85,15 +85,17 @@ impl Call {
         let settings = &equipment.settings;
         let environment = &equipment.environment;
         let Incoming { transaction, request, flow, local_tag, .. } = incoming;
+        // what Contact, and the Via of our own requests, name: never the 0.0.0.0 a socket is bound to
+        let local = SocketAddr::new(self.address, flow.local.port());
         let contact = match flow.transport {
-            Transport::Udp => format!("sip:{}", SocketAddr::new(self.address, flow.local.port())),
-            Transport::Tcp => format!("sip:{};transport=tcp", SocketAddr::new(self.address, flow.local.port())),
-            Transport::Tls => format!("sip:{};transport=tls", SocketAddr::new(self.address, flow.local.port())),
+            Transport::Udp => format!("sip:{local}"),
+            Transport::Tcp => format!("sip:{local};transport=tcp"),
+            Transport::Tls => format!("sip:{local};transport=tls"),
         };
         Setup {
             transaction,
             invite: request,
-            flow,
+            flow: Flow { local, ..flow },
             local_tag,
             contact,
             server: settings.server.clone(),

@@ -8,7 +8,7 @@ use super::call::{Call, Greetings};
 use super::media_clock::StreamKey;
 use super::rtp_stream::{Ordered, RtpStream, StopStream};
 use super::sip_endpoint::{Incoming, Outgoing};
-use super::spool_writer::{self, Begin, Ending, Finish, ReadBack, Truncate};
+use super::spool_writer::{self, Begin, CannotRecord, Ending, Finish, ReadBack, Truncate};
 use super::um_worker::{CallEnded, Equipment, UmWorker};
 use crate::apps::conversation::{self as app, Outcome};
 use crate::apps::{CallAnswering, KeyPad, KeySource};
@@ -33,6 +33,9 @@ pub struct Dialog {
     stream: Option<Addr<RtpStream>>,
     recording_begun: bool,
     ended: Option<EndCause>,
+    /// There is no media any more: the caller has hung up, or we have.
+    hung_up: bool,
+    quality: Option<Quality>,
     /// The application has nothing left to do.
     application_over: bool,
     alarm: Alarm,
@@ -90,6 +93,8 @@ impl Dialog {
             stream: None,
             recording_begun: false,
             ended: None,
+            hung_up: false,
+            quality: None,
             application_over: false,
             alarm: Alarm::default(),
             span,
@@ -130,6 +135,7 @@ impl Dialog {
             Media(plan) => self.order(Order::Plan(plan), ctx),
             Established => self.tell_application(app::Event::Answered, ctx),
             Key { key, .. } => self.press(KeySource::Signalling, key, ctx),
+            HungUp => self.hang_up(ctx),
             Ended { cause } => self.end(cause, ctx),
         }
     }
@@ -167,7 +173,9 @@ impl Dialog {
             StopPlaying => self.order(Order::StopPlaying, ctx),
             Record { from, max, idle } => {
                 match self.recording_begun {
-                    false => spool.do_send(Begin(self.call.details.clone())),
+                    false => {
+                        spool.do_send(Begin { details: self.call.details.clone(), call: ctx.address().recipient() });
+                    }
                     true => spool.do_send(Truncate { id, samples: from }),
                 }
                 self.recording_begun = true;
@@ -216,7 +224,7 @@ impl Dialog {
     // ---- media
 
     fn order(&mut self, order: Order, ctx: &mut Context<Self>) {
-        if self.stream.is_none() && self.ended.is_none() {
+        if self.stream.is_none() && !self.hung_up {
             self.stream = self.start_stream(ctx);
         }
         match &self.stream {
@@ -257,29 +265,27 @@ impl Dialog {
 
     // ---- the end
 
-    fn end(&mut self, cause: EndCause, ctx: &mut Context<Self>) {
-        self.ended = Some(cause);
+    /// The media ends, and with it what the application can do.
+    fn hang_up(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.hung_up, true) {
+            return;
+        }
         self.tell_application(app::Event::HungUp, ctx);
         // after the application's last orders: a recording it ended is complete by then
-        match &self.stream {
-            Some(stream) => {
-                let quality = stream.send(StopStream).into_actor(self);
-                ctx.spawn(quality.map(|quality, dialog, ctx| {
-                    dialog.stream = None;
-                    dialog.report(quality.ok());
-                    dialog.leave_when_over(ctx);
-                }));
-            }
-            None => self.report(None),
+        if let Some(stream) = &self.stream {
+            let quality = stream.send(StopStream).into_actor(self);
+            ctx.spawn(quality.map(|quality, dialog, ctx| {
+                dialog.stream = None;
+                dialog.quality = quality.ok();
+                dialog.leave_when_over(ctx);
+            }));
         }
     }
 
-    fn report(&self, quality: Option<Quality>) {
-        let _entered = self.span.enter();
-        match quality {
-            Some(quality) => tracing::info!(cause = ?self.ended, ?quality, "call ended"),
-            None => tracing::info!(cause = ?self.ended, "call ended"),
-        }
+    fn end(&mut self, cause: EndCause, ctx: &mut Context<Self>) {
+        self.ended = Some(cause);
+        self.hang_up(ctx);
+        self.leave_when_over(ctx);
     }
 
     fn application_finished(&mut self, ctx: &mut Context<Self>) {
@@ -292,7 +298,15 @@ impl Dialog {
 
     /// Gives back everything: the endpoint forgets the dialog, the worker the call, the actor stops.
     fn leave_when_over(&mut self, ctx: &mut Context<Self>) {
-        if self.application_over && self.ended.is_some() && self.stream.is_none() {
+        if self.application_over
+            && self.stream.is_none()
+            && let Some(cause) = self.ended.take()
+        {
+            let _entered = self.span.enter();
+            match self.quality {
+                Some(quality) => tracing::info!(?cause, ?quality, "call ended"),
+                None => tracing::info!(?cause, "call ended"),
+            }
             ctx.stop();
         }
     }
@@ -314,10 +328,10 @@ impl Actor for Dialog {
         ctx.spawn(greetings.into_actor(self).map(|greetings, dialog, ctx| {
             dialog.answering = Some(CallAnswering::new(dialog.call.setup(&greetings, &dialog.equipment)));
             dialog.greetings = greetings;
-            match dialog.ended {
+            match dialog.hung_up {
                 // given up while the greetings were read: a missed call all the same
-                Some(_) => dialog.tell_application(app::Event::HungUp, ctx),
-                None => dialog.step(session::Event::Accept, ctx),
+                true => dialog.tell_application(app::Event::HungUp, ctx),
+                false => dialog.step(session::Event::Accept, ctx),
             }
         }));
     }
@@ -367,6 +381,14 @@ impl Handler<Heard> for Dialog {
             // the peer's RTCP says it leaves; its BYE follows, or the media timeout does
             StreamEvent::PeerLeft => {}
         }
+    }
+}
+
+impl Handler<CannotRecord> for Dialog {
+    type Result = ();
+
+    fn handle(&mut self, _: CannotRecord, ctx: &mut Self::Context) {
+        self.tell_application(app::Event::DiskFull, ctx);
     }
 }
 

@@ -11,12 +11,14 @@ use super::rtp_stream::RtpStream;
 /// One RTP frame.
 const TICK: Duration = Duration::from_millis(20);
 /// The streams are spread over so many moments of a frame: the work, and the packets on the wire, come evenly.
-const PHASES: u32 = 4;
+const PHASES: u32 = 2;
 
 #[derive(Default)]
 pub struct MediaClock {
     phases: [BTreeMap<StreamKey, Addr<RtpStream>>; PHASES as usize],
     phase: usize,
+    /// Beats only while there are streams.
+    beating: Option<SpawnHandle>,
 }
 
 /// Names a stream to its clock.
@@ -56,25 +58,27 @@ impl MediaClock {
 
 impl Actor for MediaClock {
     type Context = Context<Self>;
-
-    fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(TICK / PHASES, Self::beat);
-    }
 }
 
 impl Handler<Join> for MediaClock {
     type Result = ();
 
-    fn handle(&mut self, Join(key, stream): Join, _: &mut Self::Context) {
+    fn handle(&mut self, Join(key, stream): Join, ctx: &mut Self::Context) {
         self.phase_of(key).insert(key, stream);
+        self.beating.get_or_insert_with(|| ctx.run_interval(TICK / PHASES, Self::beat));
     }
 }
 
 impl Handler<Leave> for MediaClock {
     type Result = ();
 
-    fn handle(&mut self, Leave(key): Leave, _: &mut Self::Context) {
+    fn handle(&mut self, Leave(key): Leave, ctx: &mut Self::Context) {
         self.phase_of(key).remove(&key);
+        if self.phases.iter().all(BTreeMap::is_empty)
+            && let Some(beating) = self.beating.take()
+        {
+            ctx.cancel_future(beating);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The actor around the transaction table: messages between transports, dialogs and whoever takes new calls.
 //! Knows: sockets, connections, which actor owns which dialog. Must not: know what a call is about.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub struct SipEndpoint {
     commands: Vec<Command>,
     alarm: Alarm,
     /// Datagram sockets by the address they are bound to.
-    datagram: HashMap<SocketAddr, Arc<dyn DatagramSocket>>,
+    datagram: BTreeMap<SocketAddr, Arc<dyn DatagramSocket>>,
     connections: HashMap<ConnectionId, Addr<Connection>>,
     /// The newest connection with each peer; what is sent to an address goes over it.
     by_peer: HashMap<StreamPeer, ConnectionId>,
@@ -160,7 +160,7 @@ impl SipEndpoint {
             core,
             commands: Vec::new(),
             alarm: Alarm::default(),
-            datagram: HashMap::new(),
+            datagram: BTreeMap::new(),
             connections: HashMap::new(),
             by_peer: HashMap::new(),
             dialling: HashMap::new(),
@@ -246,7 +246,7 @@ impl SipEndpoint {
 
     fn send(&mut self, bytes: Vec<u8>, flow: Flow, ctx: &mut Context<Self>) {
         if flow.transport == Transport::Udp {
-            let sent = match self.datagram.get(&flow.local) {
+            let sent = match self.datagram_socket(flow.local) {
                 Some(socket) => socket.send(&bytes, flow.remote),
                 None => Err(std::io::ErrorKind::NotConnected.into()),
             };
@@ -262,6 +262,13 @@ impl SipEndpoint {
             Some(connection) => connection.do_send(Write(bytes)),
             None => self.dial(peer, flow, bytes, ctx),
         }
+    }
+
+    /// The socket bound to `local`, or the one behind it: a dialog's flow names the address we advertise.
+    fn datagram_socket(&self, local: SocketAddr) -> Option<&Arc<dyn DatagramSocket>> {
+        let behind = |bound: &SocketAddr| bound.port() == local.port() && bound.is_ipv4() == local.is_ipv4();
+        let bound = || self.datagram.iter().find(|(bound, _)| behind(bound)).map(|(_, socket)| socket);
+        self.datagram.get(&local).or_else(bound)
     }
 
     /// Opens a connection for what has none, once a peer however much waits for it.

@@ -26,9 +26,17 @@ pub struct SpoolWriter {
     environment: Arc<dyn Environment>,
     spool: Spool,
     delivery: Addr<Delivery>,
-    open: HashMap<EntryId, Recording>,
+    open: HashMap<EntryId, Open>,
     unsynced: BTreeSet<EntryId>,
     state: SpoolState,
+}
+
+/// A recording that is being written, and the call it is of.
+struct Open {
+    recording: Recording,
+    call: Recipient<CannotRecord>,
+    /// Audio was lost: what comes after it would stand in its place.
+    cut_off: bool,
 }
 
 /// What others may know of the spool without asking.
@@ -53,10 +61,18 @@ impl SpoolState {
     }
 }
 
-/// A recording begins. Failing, it makes [`Finish`] fail; the caller is told then.
+/// A recording begins. When it cannot be written, now or later, `call` is told.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Begin(pub CallDetails);
+pub struct Begin {
+    pub details: CallDetails,
+    pub call: Recipient<CannotRecord>,
+}
+
+/// What is recorded cannot be written: the disk is full, or broken. What was written before stays.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CannotRecord;
 
 /// Samples at 8 kHz for a recording.
 #[derive(Message)]
@@ -144,7 +160,9 @@ impl SpoolWriter {
         let unsynced = std::mem::take(&mut self.unsynced);
         let synced = match unsynced.len() {
             0 => return,
-            1..=SYNC_SINGLY => unsynced.iter().try_for_each(|id| self.open.get_mut(id).map_or(Ok(()), Recording::sync)),
+            1..=SYNC_SINGLY => {
+                unsynced.iter().try_for_each(|id| self.open.get_mut(id).map_or(Ok(()), |open| open.recording.sync()))
+            }
             _ => self.spool.sync_all(),
         };
         if let Err(error) = synced {
@@ -191,7 +209,7 @@ impl SpoolWriter {
 
     fn finish(&mut self, Finish { details, ending }: Finish) -> Result<(), SpoolError> {
         let now = self.environment.wall();
-        let recording = self.open.remove(&details.id);
+        let recording = self.open.remove(&details.id).map(|open| open.recording);
         self.unsynced.remove(&details.id);
         let entry = match (recording, ending) {
             (Some(mut recording), Ending::Message { samples, importance, sensitivity }) => {
@@ -234,14 +252,17 @@ impl Actor for SpoolWriter {
 impl Handler<Begin> for SpoolWriter {
     type Result = ();
 
-    fn handle(&mut self, Begin(details): Begin, _: &mut Self::Context) {
+    fn handle(&mut self, Begin { details, call }: Begin, _: &mut Self::Context) {
         let id = details.id.clone();
         match self.spool.begin(details) {
             Ok(recording) => {
-                self.open.insert(id, recording);
+                self.open.insert(id, Open { recording, call, cut_off: false });
                 self.count();
             }
-            Err(error) => tracing::error!(message = %id, %error, "recording cannot begin"),
+            Err(error) => {
+                tracing::error!(message = %id, %error, "recording cannot begin");
+                call.do_send(CannotRecord);
+            }
         }
     }
 }
@@ -250,10 +271,14 @@ impl Handler<Append> for SpoolWriter {
     type Result = ();
 
     fn handle(&mut self, Append { id, samples }: Append, _: &mut Self::Context) {
-        let Some(recording) = self.open.get_mut(&id) else { return };
-        match recording.append(&samples) {
+        let Some(open) = self.open.get_mut(&id).filter(|open| !open.cut_off) else { return };
+        match open.recording.append(&samples) {
             Ok(()) => drop(self.unsynced.insert(id)),
-            Err(error) => tracing::error!(message = %id, %error, "a second of recorded audio is lost"),
+            Err(error) => {
+                tracing::error!(message = %id, %error, "audio cannot be kept: the recording is ended");
+                open.cut_off = true;
+                open.call.do_send(CannotRecord);
+            }
         }
     }
 }
@@ -262,8 +287,8 @@ impl Handler<Truncate> for SpoolWriter {
     type Result = ();
 
     fn handle(&mut self, Truncate { id, samples }: Truncate, _: &mut Self::Context) {
-        let Some(recording) = self.open.get_mut(&id) else { return };
-        if let Err(error) = recording.truncate(samples) {
+        let Some(open) = self.open.get_mut(&id) else { return };
+        if let Err(error) = open.recording.truncate(samples) {
             tracing::error!(message = %id, %error, "recording cannot be shortened");
         }
     }
@@ -273,11 +298,10 @@ impl Handler<Mark> for SpoolWriter {
     type Result = ();
 
     fn handle(&mut self, Mark { id, ending }: Mark, _: &mut Self::Context) {
-        let (Some(recording), Ending::Message { importance, sensitivity, .. }) = (self.open.get_mut(&id), ending)
-        else {
+        let (Some(open), Ending::Message { importance, sensitivity, .. }) = (self.open.get_mut(&id), ending) else {
             return;
         };
-        if let Err(error) = recording.set_flags(importance, sensitivity) {
+        if let Err(error) = open.recording.set_flags(importance, sensitivity) {
             tracing::error!(message = %id, %error, "marks of the message cannot be kept yet");
         }
     }
@@ -287,7 +311,7 @@ impl Handler<ReadBack> for SpoolWriter {
     type Result = Result<Vec<i16>, SpoolError>;
 
     fn handle(&mut self, ReadBack(id): ReadBack, _: &mut Self::Context) -> Self::Result {
-        self.open.get(&id).ok_or(SpoolError::NotBegun(id))?.audio()
+        self.open.get(&id).ok_or(SpoolError::NotBegun(id))?.recording.audio()
     }
 }
 

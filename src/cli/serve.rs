@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::io::IsTerminal;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use super::Folders;
 use super::organisation::{read_config, read_directory};
 use crate::actors::um_worker::Settings;
 use crate::admin::control::ControlSocket;
+use crate::directory::{Directory, IpGateway};
 use crate::engine::config::{LogFormat, LogLevel, MailStore, NodeConfig, SmtpConfig, StartTls};
 use crate::engine::disk::RealDisk;
 use crate::engine::real::RealEnvironment;
@@ -37,8 +39,10 @@ pub(super) fn run(folders: &Folders) -> Result<(), Box<dyn Error>> {
     actix_rt::System::new().block_on(async {
         std::fs::create_dir_all(&folders.data)?;
         let control = ControlSocket::bind(&folders.data).await?;
-        let engine = Engine::start(parts(&config, folders).await?)?;
-        announce(&engine, &config, &folders.data);
+        let parts = parts(&config, folders).await?;
+        let example = Example::of(&parts.directory, &config);
+        let engine = Engine::start(parts)?;
+        announce(&engine, &config, &folders.data, example.as_ref());
         tokio::select! {
             () = control.serve(&engine) => Ok(()),
             stopped = until_stopped(&engine, folders) => stopped,
@@ -192,13 +196,53 @@ fn start_log(config: &NodeConfig) {
 }
 
 /// The one line scripts wait for, and what a person wants to know.
-fn announce(engine: &Engine, config: &NodeConfig, data: &Path) {
+fn announce(engine: &Engine, config: &NodeConfig, data: &Path, example: Option<&Example>) {
     for listener in engine.listeners() {
         tracing::info!("listening on {listener}");
     }
-    let messages = match &config.mail.store {
-        MailStore::Maildir => format!("{}/<alias>/new", data.join("mail").display()),
-        MailStore::Smtp(smtp) => format!("smtp://{}:{}", smtp.host, smtp.port),
+    let mailbox = |alias: &str| match &config.mail.store {
+        MailStore::Maildir => data.join("mail").join(alias).join("new").display().to_string(),
+        MailStore::Smtp(smtp) => format!("the mail server {}:{}", smtp.host, smtp.port),
     };
-    tracing::info!(messages, "ready");
+    if let Some(Example { dial, gateway, alias }) = example {
+        tracing::info!("dial sip:{dial} from {gateway}: the message will be in {}", mailbox(alias));
+    }
+    tracing::info!(messages = mailbox("<alias>"), "ready");
 }
+
+/// A call that a newcomer can make.
+struct Example {
+    dial: String,
+    gateway: String,
+    alias: String,
+}
+
+impl Example {
+    /// The first mailbox with an extension, called by the first gateway.
+    fn of(directory: &Directory, config: &NodeConfig) -> Option<Example> {
+        let mailbox = directory.mailboxes().iter().find(|mailbox| mailbox.primary_extension().is_some())?;
+        let gateway = directory.ip_gateways().first()?;
+        let (_, listener) = config.listeners().into_iter().next()?;
+        let host = match listener.ip() {
+            address if address.is_unspecified() => gateway_side(gateway),
+            address => address.to_string(),
+        };
+        let port = if listener.port() == DEFAULT_PORT { String::new() } else { format!(":{}", listener.port()) };
+        Some(Example {
+            dial: format!("{}@{host}{port}", mailbox.primary_extension()?),
+            gateway: format!("{} ({})", gateway.address, gateway.name),
+            alias: mailbox.alias.to_string(),
+        })
+    }
+}
+
+/// The name of this node for a gateway: the loopback address for one on this machine, else the host name.
+fn gateway_side(gateway: &IpGateway) -> String {
+    match gateway.address.to_string().parse::<IpAddr>() {
+        Ok(address) if address.is_loopback() => address.to_string(),
+        _ => host_name(),
+    }
+}
+
+/// The port a SIP URI without one means (RFC 3261 19.1.2).
+const DEFAULT_PORT: u16 = 5060;

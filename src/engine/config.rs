@@ -15,7 +15,7 @@ use std::time::Duration;
 use config::{Config, Environment, File, FileFormat};
 use toml_edit::Document;
 
-pub use mail::{Credentials, MailConfig, MailStore, Password, RetrySchedule, Secret, SmtpConfig, StartTls};
+pub use mail::{Credentials, MailConfig, MailStore, Password, Secret, SmtpConfig, StartTls};
 
 use self::section::{Report, Section};
 use super::Disk;
@@ -41,8 +41,6 @@ pub struct NodeConfig {
     /// A folder whose files replace system prompts of the same name.
     pub prompts: Option<PathBuf>,
     pub mail: MailConfig,
-    /// Where administration listens.
-    pub admin: SocketAddr,
     pub logging: LoggingConfig,
 }
 
@@ -206,15 +204,12 @@ fn read(mut root: Section, folder: &Path) -> Option<NodeConfig> {
     let prompts = section.optional::<PathText>("folder");
     section.finish(&[]);
     let mail = mail::read(root.section("mail"), folder);
-    let mut section = root.section("admin");
-    let admin = section.text::<Parsed<SocketAddr>>("address", "127.0.0.1:8080");
-    section.finish(&["token_file"]);
     let mut section = root.section("logging");
     let level = section.text::<Named<LogLevel>>("level", "info");
     let format = section.text::<Named<LogFormat>>("format", "text");
     section.finish(&[]);
 
-    root.finish(&["refresh_interval", "tls"]);
+    root.finish(&["admin", "refresh_interval", "tls"]);
     Some(NodeConfig {
         name,
         roles,
@@ -225,7 +220,6 @@ fn read(mut root: Section, folder: &Path) -> Option<NodeConfig> {
         directory: folder.join(directory?.0),
         prompts: prompts.map(|prompts| folder.join(prompts.0)),
         mail: mail?,
-        admin: admin?.0,
         logging: LoggingConfig { level: level?.0, format: format?.0 },
     })
 }
@@ -340,16 +334,6 @@ impl FromStr for Parsed<IpAddr> {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let invalid = |_| Invalid(format!("\"{text}\" is no IP address"));
-        text.parse().map(Parsed).map_err(invalid)
-    }
-}
-
-impl FromStr for Parsed<SocketAddr> {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let invalid =
-            |_| Invalid(format!("\"{text}\" is no address and port; write one such as 127.0.0.1:8080 or [::1]:8080"));
         text.parse().map(Parsed).map_err(invalid)
     }
 }

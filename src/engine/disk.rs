@@ -184,6 +184,12 @@ impl MemoryDisk {
         self.with(|state| state.room = octets);
     }
 
+    /// The disk as it is at this moment, on its own from then on: what a machine finds after it was switched off here.
+    pub fn snapshot(&self) -> MemoryDisk {
+        let files = self.with(|state| state.files.clone());
+        MemoryDisk { state: Arc::new(Mutex::new(MemoryState { files, room: None })) }
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut MemoryState) -> T) -> T {
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,11 +1,15 @@
 //! The machine's own network, disk, entropy and clock.
 //! Knows: the operating system. Must not: know what is sent, or why.
 
-use std::io::{self, ErrorKind};
+use std::cell::RefCell;
+use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::disk::{Disk, RealDisk};
@@ -57,7 +61,7 @@ impl Environment for RealEnvironment {
         socket.bind(&address.into())?;
         let socket: UdpSocket = socket.into();
         let local = socket.local_addr()?;
-        Ok(Box::new(RealMediaSocket { socket, local, buffer: Box::new([0; MAX_MEDIA_DATAGRAM]) }))
+        Ok(Box::new(RealMediaSocket { socket, local }))
     }
 
     fn listen(&self, address: SocketAddr) -> io::Result<Box<dyn StreamListener>> {
@@ -130,13 +134,55 @@ impl DatagramSocket for RealDatagramSocket {
 
 /// RTP of a telephone call is below 500 octets; anything near the size of an Ethernet frame is read whole.
 const MAX_MEDIA_DATAGRAM: usize = 1600;
-/// More packets than that in one tick are a flood; the rest waits for the next tick or is dropped by the kernel.
-const MAX_PACKETS_A_TICK: usize = 16;
+/// Datagrams read by one system call: a stream has one a tick, a burst a few.
+const BATCH: usize = 4;
+/// More batches than that in one tick are a flood; the rest waits for the next tick or is dropped by the kernel.
+const MAX_BATCHES: usize = 4;
+
+thread_local! {
+    /// What the media sockets of a thread read into: one at a time needs it, so one a thread is enough.
+    static RECEIVED: RefCell<Received> = RefCell::new(Received {
+        headers: MultiHeaders::preallocate(BATCH, None),
+        buffers: Box::new([[0; MAX_MEDIA_DATAGRAM]; BATCH]),
+    });
+}
+
+struct Received {
+    headers: MultiHeaders<SockaddrStorage>,
+    buffers: Box<[[u8; MAX_MEDIA_DATAGRAM]; BATCH]>,
+}
+
+impl Received {
+    /// Reads a batch from a socket; whether more may be waiting.
+    fn read(&mut self, socket: &UdpSocket, take: &mut dyn FnMut(SocketAddr, &[u8])) -> bool {
+        let mut slices = self.buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
+        let flags = MsgFlags::MSG_DONTWAIT;
+        match recvmmsg(socket.as_raw_fd(), &mut self.headers, slices.iter_mut(), flags, None) {
+            Ok(messages) => {
+                let mut count = 0;
+                for message in messages {
+                    count += 1;
+                    if let (Some(from), Some(bytes)) = (message.address.and_then(socket_addr), message.iovs().next()) {
+                        take(from, bytes);
+                    }
+                }
+                count == BATCH
+            }
+            // a refused datagram of ours (peer gone) is reported here: not an error of receiving
+            Err(Errno::ECONNREFUSED) => true,
+            Err(_) => false,
+        }
+    }
+}
+
+fn socket_addr(address: SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = address.as_sockaddr_in().map(|v4| SocketAddr::V4((*v4).into()));
+    v4.or_else(|| address.as_sockaddr_in6().map(|v6| SocketAddr::V6((*v6).into())))
+}
 
 struct RealMediaSocket {
     socket: UdpSocket,
     local: SocketAddr,
-    buffer: Box<[u8; MAX_MEDIA_DATAGRAM]>,
 }
 
 impl MediaSocket for RealMediaSocket {
@@ -145,14 +191,7 @@ impl MediaSocket for RealMediaSocket {
     }
 
     fn receive(&mut self, take: &mut dyn FnMut(SocketAddr, &[u8])) {
-        for _ in 0..MAX_PACKETS_A_TICK {
-            match self.socket.recv_from(&mut self.buffer[..]) {
-                Ok((length, from)) => take(from, self.buffer.get(..length).unwrap_or_default()),
-                // a refused datagram of ours (peer gone) is reported here: not an error of receiving
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => continue,
-                Err(_) => return,
-            }
-        }
+        RECEIVED.with_borrow_mut(|received| (0..MAX_BATCHES).all(|_| received.read(&self.socket, take)));
     }
 
     fn send(&mut self, bytes: &[u8], to: SocketAddr) {
@@ -178,5 +217,27 @@ impl StreamListener for RealStreamListener {
             let _ = stream.set_nodelay(true);
             (Box::new(stream) as BoxStream, remote)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_media_socket_reads_all_that_waits_and_knows_from_whom() {
+        let environment = RealEnvironment;
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let address: SocketAddr = address.parse().unwrap();
+            let mut ours = environment.bind_media(address).unwrap();
+            let mut theirs = environment.bind_media(address).unwrap();
+            for number in 0..10u8 {
+                theirs.send(&[number; 30], ours.local());
+            }
+            let mut got = Vec::new();
+            ours.receive(&mut |from, bytes| got.push((from, bytes.to_vec())));
+            let expected: Vec<_> = (0..10u8).map(|number| (theirs.local(), vec![number; 30])).collect();
+            assert_eq!(got, expected);
+        }
     }
 }

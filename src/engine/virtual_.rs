@@ -7,6 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use tokio::io::DuplexStream;
+
 use super::disk::{Disk, MemoryDisk};
 use super::environment::{BoxFuture, BoxStream, DatagramSocket, Environment, MediaSocket, StreamListener};
 
@@ -55,8 +57,24 @@ impl VirtualEnvironment {
         }
     }
 
+    /// The same world on a disk that was there before: what a node finds when it starts again.
+    pub fn with_disk(self, disk: MemoryDisk) -> VirtualEnvironment {
+        VirtualEnvironment { disk, ..self }
+    }
+
     pub fn memory_disk(&self) -> &MemoryDisk {
         &self.disk
+    }
+
+    /// Opens a stream to whoever listens on `to`, as a peer at `from` does.
+    pub fn connect_from(&self, from: SocketAddr, to: SocketAddr) -> io::Result<DuplexStream> {
+        let mut world = self.world();
+        let address = Self::inbox_for(&world.listeners, to).ok_or(ErrorKind::ConnectionRefused)?;
+        let arrivals = world.listeners.get_mut(&address).ok_or(ErrorKind::ConnectionRefused)?;
+        let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
+        arrivals.queue.push_back((Box::new(theirs), from));
+        arrivals.acceptor.take().into_iter().for_each(Waker::wake);
+        Ok(ours)
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
@@ -142,16 +160,8 @@ impl Environment for VirtualEnvironment {
     }
 
     fn connect(&self, remote: SocketAddr) -> BoxFuture<io::Result<(BoxStream, SocketAddr)>> {
-        let connected = (|| {
-            let mut world = self.world();
-            let address = Self::inbox_for(&world.listeners, remote).ok_or(ErrorKind::ConnectionRefused)?;
-            let local = SocketAddr::new(self.home, world.free_port());
-            let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
-            let arrivals = world.listeners.get_mut(&address).ok_or(ErrorKind::ConnectionRefused)?;
-            arrivals.queue.push_back((Box::new(theirs), local));
-            arrivals.acceptor.take().into_iter().for_each(Waker::wake);
-            Ok((Box::new(ours) as BoxStream, local))
-        })();
+        let local = SocketAddr::new(self.home, self.world().free_port());
+        let connected = self.connect_from(local, remote).map(|stream| (Box::new(stream) as BoxStream, local));
         Box::pin(async move { connected })
     }
 

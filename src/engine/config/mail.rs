@@ -1,4 +1,4 @@
-//! `[mail]`: where finished messages go, and how often that is tried.
+//! `[mail]`: where finished messages go.
 //! Knows: the keys and what fits together. Must not: connect to a mail server.
 
 use std::fmt;
@@ -17,7 +17,6 @@ pub struct MailConfig {
     pub store: MailStore,
     /// Sender of the messages of callers who have no mailbox.
     pub from: EmailAddress,
-    pub retry: RetrySchedule,
 }
 
 /// Where mailboxes are.
@@ -26,17 +25,6 @@ pub enum MailStore {
     /// `mail/<alias>/` below the data folder.
     Maildir,
     Smtp(SmtpConfig),
-}
-
-/// When a delivery that failed is tried again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RetrySchedule {
-    /// After the first failure; doubled after each further one.
-    pub first: Duration,
-    /// The longest wait between two attempts.
-    pub longest: Duration,
-    /// A message this old is parked in `spool/failed/`.
-    pub limit: Duration,
 }
 
 /// `[mail.smtp]`
@@ -116,15 +104,6 @@ pub(super) fn read(mut section: Section, folder: &Path) -> Option<MailConfig> {
         true => section.required("from", "name the sender of messages, such as \"voicemail@example.com\""),
         false => section.text("from", "ringpost@localhost"),
     };
-    let first = section.duration("retry_first", seconds(1)..=seconds(3600), seconds(30));
-    let longest = section.duration("retry_longest", seconds(1)..=seconds(86_400), seconds(3600));
-    let limit = section.duration("retry_limit", seconds(60)..=seconds(30 * 86_400), seconds(5 * 86_400));
-    if longest < first {
-        section.fault("retry_longest", "is shorter than retry_first");
-    }
-    if limit < longest {
-        section.fault("retry_limit", "is shorter than retry_longest");
-    }
     let smtp = section.section("smtp");
     if by_smtp && !smtp.is_there() {
         section.fault("smtp", "is missing; store = \"smtp\" needs [mail.smtp] with a host");
@@ -135,7 +114,7 @@ pub(super) fn read(mut section: Section, folder: &Path) -> Option<MailConfig> {
         Store::Maildir => MailStore::Maildir,
         Store::Smtp => MailStore::Smtp(smtp??),
     };
-    Some(MailConfig { store, from: from?, retry: RetrySchedule { first, longest, limit } })
+    Some(MailConfig { store, from: from? })
 }
 
 /// Checked also while `store` is another, so that switching over holds no surprise.

@@ -43,9 +43,7 @@ fn defaults_are_those_of_the_design() {
     assert_eq!(config.sip.min_se, Duration::from_secs(90));
     assert_eq!(config.rtp.media_timeout, Duration::from_secs(30));
     assert_eq!(config.directory, Path::new("config/directory"));
-    assert_eq!(config.admin.to_string(), "127.0.0.1:8080");
     assert_eq!(config.mail.store, MailStore::Maildir);
-    assert_eq!(config.mail.retry.limit, Duration::from_secs(5 * 86_400));
     assert_eq!(config.logging, LoggingConfig { level: LogLevel::Info, format: LogFormat::Text });
 }
 
@@ -75,9 +73,6 @@ folder = "prompts"
 [mail]
 store = "smtp"
 from = "voicemail@example.test"
-retry_first = "5s"
-retry_longest = "10m"
-retry_limit = "2d"
 [mail.smtp]
 host = "Mail.example.test"
 port = 587
@@ -86,8 +81,6 @@ username = "ringpost"
 password_file = "secret"
 hello_name = "um1.example.test"
 timeout = "30s"
-[admin]
-address = "[::1]:9090"
 [logging]
 level = "debug"
 format = "json"
@@ -102,7 +95,6 @@ format = "json"
     assert_eq!((config.sip.session_expires.as_secs(), config.sip.min_se.as_secs()), (3600, 120));
     assert_eq!(config.directory, Path::new("/etc/organisation"));
     assert_eq!(config.prompts.as_deref(), Some(Path::new("config/prompts")));
-    assert_eq!(config.admin.to_string(), "[::1]:9090");
     let MailStore::Smtp(smtp) = &config.mail.store else { panic!("not SMTP") };
     assert_eq!(
         (smtp.host.as_str(), smtp.port, smtp.starttls, smtp.timeout.as_secs()),
@@ -197,14 +189,9 @@ fn faults_of_the_file_name_line_and_key() {
             "ringpost.toml:2: rtp.media_timeout: 1s is out of range; 5s to 10m is allowed",
         ),
         (
-            "[admin]\naddress = \"8080\"",
-            "ringpost.toml:2: admin.address: \"8080\" is no address and port; write one such as 127.0.0.1:8080 or [::1]:8080",
-        ),
-        (
             "[logging]\nlevel = \"loud\"",
             "ringpost.toml:2: logging.level: \"loud\" is not allowed; allowed are error, warn, info, debug, trace",
         ),
-        ("[mail]\nretry_limit = \"1m\"", "ringpost.toml:2: mail.retry_limit: is shorter than retry_longest"),
         (
             "[mail]\nstore = \"smtp\"\nfrom = \"a@example.test\"",
             "ringpost.toml:1: mail.smtp: is missing; store = \"smtp\" needs [mail.smtp] with a host",

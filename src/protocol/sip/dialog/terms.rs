@@ -107,6 +107,9 @@ pub enum Command {
         key: char,
         duration_ms: u32,
     },
+    /// Our BYE is on its way: there is no media from here on (RFC 3261 15.1.1). [`Command::Ended`] follows when it is
+    /// answered, or nobody has answered it.
+    HungUp,
     /// Once, after everything else. Only requests that come later still are answered (481).
     Ended {
         cause: EndCause,

@@ -34,6 +34,7 @@ impl Session {
         self.timers.clear();
         self.unacknowledged.clear();
         self.phase = Phase::Leaving { bye, cause };
+        out.push(Command::HungUp);
     }
 
     /// Refreshes the session: by UPDATE where the peer allows it, else by a re-INVITE that repeats what holds.

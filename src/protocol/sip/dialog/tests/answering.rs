@@ -143,7 +143,7 @@ fn a_late_offer_is_answered_in_the_ack() {
         ("INVITE", ""),
         ("accept", "bind / 200 INVITE + v1 sendrecv 0,8,101"),
         ("ack + m=audio 4000 RTP/AVP 8", "media 198.51.100.7:4000 PCMA both ways / established"),
-        ("hang up", "-> BYE"),
+        ("hang up", "-> BYE / hung up"),
         ("<- 200", "ended WeHungUp"),
     ]);
 }
@@ -159,7 +159,7 @@ fn a_late_offer_without_a_useful_answer_ends_in_bye() {
         flow(&[
             ("INVITE", ""),
             ("accept", "bind / 200 INVITE + v1 sendrecv 0,8,101"),
-            (ack, &format!("-> BYE [Reason: SIP;cause=488;text=\"{reason}\"]")),
+            (ack, &format!("-> BYE [Reason: SIP;cause=488;text=\"{reason}\"] / hung up")),
             ("<- 200", "ended BadAnswer"),
         ]);
     }

@@ -18,14 +18,14 @@ fn our_bye_waits_for_the_ack() {
         ("accept", ANSWER),
         ("hang up", ""),
         ("hang up", ""),
-        ("ack", "-> BYE"),
+        ("ack", "-> BYE / hung up"),
         ("<- 200", "ended WeHungUp"),
     ]);
     flow(&[
         ("INVITE + sdp", ""),
         ("accept", ANSWER),
         ("refuse 486 0 too late", ""),
-        ("no ack", "-> BYE"),
+        ("no ack", "-> BYE / hung up"),
         ("<- 200", "ended WeHungUp"),
     ]);
 }
@@ -35,7 +35,7 @@ fn an_answer_nobody_acknowledges_ends_in_bye() {
     flow(&[
         ("INVITE + sdp", ""),
         ("accept", ANSWER),
-        ("no ack", "-> BYE [Reason: SIP;cause=408;text=\"No ACK came for our 200\"]"),
+        ("no ack", "-> BYE [Reason: SIP;cause=408;text=\"No ACK came for our 200\"] / hung up"),
         ("no ack", ""),
         ("<- 481", "ended NoAck"),
     ]);
@@ -46,7 +46,7 @@ fn our_bye_ends_the_call_whatever_the_answer() {
     for answer in ["<- 200", "<- 481", "<- 500", "<- 401", "<- nothing"] {
         flow(&[
             ("answered", "established"),
-            ("hang up", "-> BYE"),
+            ("hang up", "-> BYE / hung up"),
             ("<- 100", ""),
             (answer, "ended WeHungUp"),
             (answer, ""),
@@ -58,7 +58,7 @@ fn our_bye_ends_the_call_whatever_the_answer() {
 fn byes_that_cross_end_the_call_once() {
     flow(&[
         ("answered", "established"),
-        ("hang up", "-> BYE"),
+        ("hang up", "-> BYE / hung up"),
         ("INFO", "481 INFO"),
         ("INVITE + sdp", "481 INVITE"),
         ("BYE", "200 BYE / ended WeHungUp"),

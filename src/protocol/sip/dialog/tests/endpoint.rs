@@ -122,7 +122,7 @@ impl Node {
                     self.session = None;
                     self.below(endpoint::Event::Unbind { dialog });
                 }
-                Command::Media(_) | Command::Established | Command::Key { .. } => {}
+                Command::Media(_) | Command::Established | Command::Key { .. } | Command::HungUp => {}
             }
         }
     }

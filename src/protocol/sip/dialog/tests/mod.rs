@@ -297,6 +297,7 @@ fn told(command: &Command) -> String {
         }
         Command::Established => "established".to_owned(),
         Command::Key { key, duration_ms } => format!("key {key} {duration_ms}"),
+        Command::HungUp => "hung up".to_owned(),
         Command::Ended { cause } => format!("ended {cause:?}"),
     }
 }

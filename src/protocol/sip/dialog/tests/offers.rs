@@ -69,13 +69,13 @@ fn a_reinvite_without_sdp_gets_a_full_offer_and_its_ack_the_answer() {
             "media 198.51.100.7:4000 PCMU silent",
         ),
         ("INVITE", "200 INVITE + v2 sendrecv 0,8,101"),
-        ("ack", "-> BYE [Reason: SIP;cause=488;text=\"The answer to our offer is missing\"]"),
+        ("ack", "-> BYE [Reason: SIP;cause=488;text=\"The answer to our offer is missing\"] / hung up"),
         ("<- 200", "ended BadAnswer"),
     ]);
     flow(&[
         ("answered", "established"),
         ("INVITE", "200 INVITE + v2 sendrecv 0,8,101"),
-        ("no ack", "-> BYE [Reason: SIP;cause=408;text=\"No ACK came for our 200\"]"),
+        ("no ack", "-> BYE [Reason: SIP;cause=408;text=\"No ACK came for our 200\"] / hung up"),
     ]);
 }
 
@@ -116,7 +116,7 @@ fn a_target_refresh_moves_the_remote_target_only_when_it_is_accepted() {
         ("INVITE [Contact: <sip:ann@198.51.100.66>] + m=audio 4000 RTP/AVP 18", "488 INVITE [Warning: 305]"),
         ("OPTIONS [Contact: <sip:ann@198.51.100.67>]", "200 OPTIONS"),
         ("UPDATE [Contact: <sip:ann@198.51.100.8:5090>]", "200 UPDATE"),
-        ("hang up", "-> BYE"),
+        ("hang up", "-> BYE / hung up"),
     ]);
     assert_eq!(call.sent.take().unwrap().1.uri.as_str(), "sip:ann@198.51.100.8:5090");
 }

@@ -4,7 +4,7 @@ use super::*;
 
 const ANSWER: &str = "bind / media 198.51.100.7:4000 PCMU both ways / 200 INVITE";
 const UPDATE: &str = "-> UPDATE [Session-Expires: 600;refresher=uac | Min-SE: 90]";
-const EXPIRED: &str = "-> BYE [Reason: SIP;cause=408;text=\"The session expired without a refresh\"]";
+const EXPIRED: &str = "-> BYE [Reason: SIP;cause=408;text=\"The session expired without a refresh\"] / hung up";
 
 /// A call of which we are the refresher, at 600 s.
 fn ours(allow: &str) -> Call {
@@ -130,7 +130,7 @@ fn we_refresh_by_reinvite_elsewhere_and_acknowledge_its_200_each_time_it_comes()
         ours(""),
         &[
             ("wait 300", REINVITE),
-            ("<- 200", "-> ACK / -> BYE [Reason: SIP;cause=488;text=\"The answer to our offer is missing\"]"),
+            ("<- 200", "-> ACK / -> BYE [Reason: SIP;cause=488;text=\"The answer to our offer is missing\"] / hung up"),
             ("<- 200", "ended BadAnswer"),
         ],
     );
@@ -178,7 +178,7 @@ fn a_refused_refresh_is_tried_again_until_the_session_expires() {
 
 #[test]
 fn a_peer_that_is_gone_ends_the_call() {
-    let gone = "-> BYE [Reason: SIP;cause=408;text=\"Nobody answered the session refresh\"]";
+    let gone = "-> BYE [Reason: SIP;cause=408;text=\"Nobody answered the session refresh\"] / hung up";
     play(ours(" | Allow: UPDATE"), &[("wait 300", UPDATE), ("<- 481", "ended PeerGone")]);
     for answer in ["<- 408", "<- nothing"] {
         play(ours(" | Allow: UPDATE"), &[("wait 300", UPDATE), (answer, gone), ("<- nothing", "ended PeerGone")]);
@@ -189,7 +189,7 @@ fn a_peer_that_is_gone_ends_the_call() {
 fn a_reinvite_of_ours_that_is_answered_while_we_leave_is_still_acknowledged() {
     let mut call = play(ours(""), &[("wait 300", REINVITE)]);
     let (client, reinvite) = call.sent.clone().unwrap();
-    assert_eq!(call.step("hang up"), "-> BYE");
+    assert_eq!(call.step("hang up"), "-> BYE / hung up");
     assert_eq!(call.happen(Event::Response { client, response: reinvite.response(Status::OK) }), "-> ACK");
     assert_eq!(call.step("<- 200"), "ended WeHungUp");
 }

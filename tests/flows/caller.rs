@@ -1,0 +1,588 @@
+//! The far end of one call: it dials, expects, hears, speaks, presses keys and hangs up, as the story says.
+
+use std::cell::{Ref, RefCell, RefMut};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ringpost::engine::environment::{Environment, MediaSocket};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, WriteHalf};
+
+use crate::invite::{Invite, Transport, offer};
+use crate::rtp::{Heard, Media};
+use crate::sip::{Ladder, Sip};
+use crate::sound;
+use crate::world::World;
+
+/// Longer than any timer of SIP.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// Longer than the node ever speaks without a pause.
+const EARSHOT: Duration = Duration::from_secs(45);
+/// Longer than the node waits for anything before it says something by itself.
+const TIMERS: Duration = Duration::from_secs(100);
+const KEY_HELD: Duration = Duration::from_millis(100);
+
+pub struct Caller {
+    world: World,
+    invite: Invite,
+    line: Rc<RefCell<Line>>,
+    local: SocketAddr,
+    call_id: String,
+    from: String,
+    to: String,
+    target: String,
+    cseq: u32,
+    branches: u64,
+    /// The INVITE as it was sent.
+    sent: Option<Sip>,
+    /// The request whose response is expected: CSeq number and method.
+    waiting_for: (u32, String),
+    ack: Option<Sip>,
+}
+
+/// What the clock of the world moves.
+pub struct Line {
+    name: String,
+    way: Way,
+    media: Media,
+    responses: VecDeque<Sip>,
+    requests: VecDeque<Sip>,
+}
+
+/// How SIP gets to the node and back.
+pub enum Way {
+    Datagrams { socket: Box<dyn MediaSocket>, node: SocketAddr },
+    Stream { writer: WriteHalf<DuplexStream>, received: Rc<RefCell<Vec<u8>>>, segment: usize },
+}
+
+impl Caller {
+    pub fn new(invite: Invite, way: Way, local: SocketAddr, number: u64) -> Caller {
+        let world = invite.world.clone();
+        let name = format!("caller {}", number % 1_000_000);
+        let media = SocketAddr::new(local.ip(), local.port() + 2);
+        let socket = world.environment().bind_media(media).expect("an RTP socket");
+        let mut media = Media::new(socket, invite.law, number);
+        media.network = invite.network;
+        let line = Line { name, way, media, responses: VecDeque::new(), requests: VecDeque::new() };
+        let line = Rc::new(RefCell::new(line));
+        world.add_line(&line);
+        Caller {
+            from: format!("<sip:{}@{}>;tag=from-{number}", invite.number, local.ip()),
+            to: format!("<sip:{}@192.0.2.1>", invite.user),
+            target: invite.request_uri(),
+            call_id: format!("call-{number}@{}", local.ip()),
+            world,
+            invite,
+            line,
+            local,
+            cseq: 0,
+            branches: 0,
+            sent: None,
+            waiting_for: (0, String::new()),
+            ack: None,
+        }
+    }
+
+    // ---- the call begins
+
+    pub fn dial(&mut self) {
+        let sdp = match &self.invite.offer {
+            Some(offer) => offer.clone(),
+            None => self.offer(""),
+        };
+        self.dial_with(&sdp);
+    }
+
+    /// Dials with this session description, or with none if it is empty.
+    pub fn dial_with(&mut self, sdp: &str) {
+        let invite = self.request_line("INVITE");
+        let invite = self.invite.add_headers(invite);
+        let invite = invite.with("Allow", "INVITE, ACK, BYE, CANCEL, PRACK, UPDATE, INFO");
+        let invite = if sdp.is_empty() { invite } else { invite.with_body("application/sdp", sdp) };
+        self.sent = Some(invite.clone());
+        self.send(&invite);
+    }
+
+    /// Our usual offer, with these attributes at its end.
+    pub fn offer(&self, attributes: &str) -> String {
+        let media = self.invite.signalled_media.unwrap_or(self.line.borrow().media.local());
+        offer(media, self.invite.law, attributes)
+    }
+
+    /// The INVITE once more, as if its answer had been lost.
+    pub fn dial_again(&mut self) {
+        let invite = self.sent.clone().expect("the call was dialled");
+        self.send(&invite);
+    }
+
+    /// The INVITE as a forking proxy sends it by a second way: the same, with another branch.
+    pub fn dial_by_another_way(&mut self) {
+        let mut invite = self.sent.clone().expect("the call was dialled");
+        for (name, value) in &mut invite.headers {
+            if name == "Via" {
+                *value = value.replace("branch=z9hG4bK", "branch=z9hG4bK-fork");
+            }
+        }
+        self.send_as_is(&invite);
+    }
+
+    pub fn outside_dialog(&mut self, method: &str) {
+        let request = self.request_line(method);
+        let request = self.invite.add_headers(request);
+        self.send(&request);
+    }
+
+    pub fn cancel(&mut self) {
+        let invite = self.sent.clone().expect("the call was dialled");
+        let keep =
+            |(name, _): &(String, String)| ["Via", "From", "To", "Call-ID", "Max-Forwards"].contains(&name.as_str());
+        let headers = invite.headers.iter().filter(|header| keep(header)).cloned().collect();
+        let cancel = Sip { headers, ..Sip::new(invite.start.replacen("INVITE", "CANCEL", 1)) };
+        let cancel = cancel.with("CSeq", format!("{} CANCEL", invite.cseq()));
+        self.waiting_for = (invite.cseq(), "CANCEL".to_owned());
+        self.send_as_is(&cancel);
+    }
+
+    // ---- requests and responses
+
+    /// Waits for this response to the request sent last. A final response to an INVITE is acknowledged; the media of
+    /// a 200 is taken up.
+    pub fn expect(&mut self, status: u16) -> Sip {
+        let response = self.expect_without_ack(status);
+        if response.method() == "INVITE" && status >= 200 {
+            self.acknowledge(&response, "");
+        }
+        response
+    }
+
+    pub fn expect_without_ack(&mut self, status: u16) -> Sip {
+        let (cseq, method) = self.waiting_for.clone();
+        let mut arrived = None;
+        self.world.clone().wait(PATIENCE, || {
+            while let Some(response) = self.line.borrow_mut().responses.pop_front() {
+                let provisional = response.status().is_some_and(|s| s < 200 && s != status);
+                if (response.cseq(), response.method()) == (cseq, method.as_str()) && !provisional {
+                    arrived = Some(response);
+                    return true;
+                }
+            }
+            false
+        });
+        let response = arrived.unwrap_or_else(|| panic!("no {status} to {method} {cseq} within {PATIENCE:?}"));
+        assert_eq!(response.status(), Some(status), "to {method}: {response:#?}");
+        self.learn(&response);
+        response
+    }
+
+    /// The final response to the INVITE, whatever was sent after it.
+    pub fn expect_final_of_invite(&mut self, status: u16) -> Sip {
+        let invite = self.sent.as_ref().expect("the call was dialled");
+        self.waiting_for = (invite.cseq(), "INVITE".to_owned());
+        self.expect(status)
+    }
+
+    /// No response to the request sent last comes in this time.
+    pub fn expect_no_response(&mut self, time: Duration) {
+        self.world.run(time);
+        let arrived = self.line.borrow_mut().responses.pop_front();
+        assert_eq!(arrived, None, "a response nobody asked for");
+    }
+
+    /// The final responses, to whatever, that come in this time.
+    pub fn finals_within(&mut self, time: Duration) -> Vec<Sip> {
+        self.world.run(time);
+        self.unread().into_iter().filter(|response| response.status() >= Some(200)).collect()
+    }
+
+    /// Takes up the call as this 200 answers it.
+    pub fn take_up(&mut self, answer: &Sip) {
+        self.learn(answer);
+        self.acknowledge(answer, "");
+    }
+
+    /// Responses that nobody has looked at.
+    pub fn unread(&self) -> Vec<Sip> {
+        self.line.borrow_mut().responses.drain(..).collect()
+    }
+
+    /// What `response` means for the dialog and the media.
+    fn learn(&mut self, response: &Sip) {
+        if let Some(tag) = response.tag("To").filter(|_| response.method() != "CANCEL") {
+            if let Some(known) = self.to.split_once(";tag=") {
+                assert_eq!(known.1, tag, "the dialog has one tag");
+            } else {
+                self.to = format!("{};tag={tag}", self.to);
+            }
+        }
+        if response.method() == "INVITE" && response.status().is_some_and(|status| status < 300) {
+            self.target = response.contact().unwrap_or(self.target.clone());
+        }
+        if let Some(sdp) = response.sdp() {
+            self.line.borrow_mut().media.remote = Some(sdp.audio());
+        }
+    }
+
+    /// The ACK to `response`; `sdp` may be empty.
+    pub fn acknowledge(&mut self, response: &Sip, sdp: &str) {
+        let success = response.status().is_some_and(|status| status < 300);
+        let target = if success { self.target.clone() } else { self.invite.request_uri() };
+        let invite = self.sent.clone().expect("the call was dialled");
+        let via = if success { self.via() } else { invite.get("Via").to_owned() };
+        let ack = Sip::new(format!("ACK {target} SIP/2.0"))
+            .with("Via", via)
+            .with("Max-Forwards", "70")
+            .with("From", self.from.clone())
+            .with("To", response.get("To"))
+            .with("Call-ID", self.call_id.clone())
+            .with("CSeq", format!("{} ACK", response.cseq()));
+        let ack = if sdp.is_empty() { ack } else { ack.with_body("application/sdp", sdp) };
+        self.ack = Some(ack.clone());
+        self.send_as_is(&ack);
+        self.world.run(Duration::from_millis(5));
+    }
+
+    pub fn acknowledge_again(&mut self) {
+        let ack = self.ack.clone().expect("the call was acknowledged");
+        self.send_as_is(&ack);
+    }
+
+    /// Sends a request within the dialog.
+    pub fn request(&mut self, method: &str, headers: &[(&str, &str)], body: Option<(&str, &str)>) {
+        let request =
+            headers.iter().fold(self.request_line(method), |request, (name, value)| request.with(name, *value));
+        let request = match body {
+            Some((kind, body)) => request.with_body(kind, body),
+            None => request,
+        };
+        self.send(&request);
+    }
+
+    pub fn reinvite(&mut self, attributes: &str) -> Sip {
+        let offer = self.offer(attributes);
+        self.request("INVITE", &[], Some(("application/sdp", &offer)));
+        self.expect(200)
+    }
+
+    /// Waits for a request of the node's.
+    pub fn expect_request(&mut self, method: &str) -> Sip {
+        self.request_within(method, TIMERS).unwrap_or_else(|| panic!("no {method} within {TIMERS:?}"))
+    }
+
+    pub fn request_within(&mut self, method: &str, patience: Duration) -> Option<Sip> {
+        let mut arrived = None;
+        self.world.clone().wait(patience, || {
+            arrived = self.line.borrow_mut().requests.pop_front();
+            arrived.is_some()
+        });
+        let request = arrived?;
+        assert_eq!(request.method(), method, "{request:#?}");
+        assert_eq!(request.get("Call-ID"), self.call_id);
+        assert!(request.get("Via").contains(&format!(" {}:5060;", crate::world::HOME)), "{}", request.get("Via"));
+        assert_eq!(request.tag("From"), self.to.split_once(";tag=").map(|(_, tag)| tag.to_owned()));
+        assert_eq!(request.tag("To"), self.from.split_once(";tag=").map(|(_, tag)| tag.to_owned()));
+        Some(request)
+    }
+
+    pub fn request_of_any_kind(&mut self) -> Option<Sip> {
+        self.line.borrow_mut().requests.pop_front()
+    }
+
+    pub fn respond(&mut self, request: &Sip, status: &str, headers: &[(&str, &str)]) {
+        let mut response = Sip::new(format!("SIP/2.0 {status}"));
+        for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
+            response = request.all(name).into_iter().fold(response, |response, value| response.with(name, value));
+        }
+        let response = headers.iter().fold(response, |response, (name, value)| response.with(name, *value));
+        self.send_as_is(&response);
+    }
+
+    // ---- the end
+
+    pub fn hang_up(&mut self) {
+        self.request("BYE", &[], None);
+        self.expect(200);
+        self.line.borrow_mut().media.open = false;
+    }
+
+    /// The node hangs up, and we agree.
+    pub fn expect_bye(&mut self) -> Sip {
+        let bye = self.expect_request("BYE");
+        self.line.borrow_mut().media.open = false;
+        self.respond(&bye, "200 OK", &[]);
+        self.world.run(Duration::from_millis(5));
+        bye
+    }
+
+    // ---- what is heard
+
+    /// Waits until this prompt was heard in full, after all that was heard before.
+    pub fn hear(&mut self, prompt: &str) -> &mut Caller {
+        self.hear_sound(prompt, &sound::prompt(prompt))
+    }
+
+    pub fn hear_all(&mut self, prompts: &[&str]) -> &mut Caller {
+        prompts.iter().for_each(|prompt| _ = self.hear(prompt));
+        self
+    }
+
+    pub fn hear_sound(&mut self, what: &str, samples: &[i16]) -> &mut Caller {
+        let wanted = samples.to_vec();
+        let find = |heard: &[i16]| Some(sound::find(&wanted, heard)? + wanted.len() - 160);
+        self.listen(what, wanted.len(), find);
+        self
+    }
+
+    pub fn hear_tone(&mut self) -> &mut Caller {
+        self.listen("the record tone", 6000, sound::find_tone);
+        self
+    }
+
+    /// Waits until something like this was heard: it has been through the node's recording.
+    pub fn hear_sound_alike(&mut self, what: &str, samples: &[i16]) -> &mut Caller {
+        let wanted = samples.to_vec();
+        self.forget_what_was_heard();
+        self.world.run(Duration::from_millis(wanted.len() as u64 / 8 + 1500));
+        let (score, lag) = sound::correlation(&wanted, &self.heard().samples[self.heard().listened..]);
+        assert!(score > 0.98, "{what} was not heard: correlation {score} at {lag}");
+        self.media().heard.listened += lag.unsigned_abs() as usize + wanted.len();
+        self
+    }
+
+    /// Waits until `find` finds something as long as `length` in what was not listened to yet; it says where that ends.
+    fn listen(&mut self, what: &str, length: usize, find: impl Fn(&[i16]) -> Option<usize>) {
+        let mut looked_at = 0;
+        let found = self.world.clone().wait(EARSHOT, || {
+            let mut line = self.line.borrow_mut();
+            let Heard { samples, listened, .. } = &mut line.media.heard;
+            if samples.len() == looked_at {
+                return false;
+            }
+            let from = looked_at.saturating_sub(length).max(*listened);
+            looked_at = samples.len();
+            let end = find(&samples[from..]);
+            end.into_iter().for_each(|end| *listened = from + end);
+            end.is_some()
+        });
+        assert!(found, "{what} was not heard within {EARSHOT:?}");
+    }
+
+    /// All that was heard so far counts as listened to.
+    pub fn forget_what_was_heard(&mut self) {
+        let heard = &mut self.line.borrow_mut().media.heard;
+        heard.listened = heard.samples.len();
+    }
+
+    /// Whether this prompt was heard, at any time of the call.
+    pub fn has_heard(&self, prompt: &str) -> bool {
+        sound::find(&sound::prompt(prompt), &self.line.borrow().media.heard.samples).is_some()
+    }
+
+    pub fn heard(&self) -> Ref<'_, Heard> {
+        Ref::map(self.line.borrow(), |line| &line.media.heard)
+    }
+
+    /// Nothing came for as long as the call has lasted but a packet each 20 ms, each following the other.
+    pub fn assert_steady_stream(&self) {
+        let heard = self.heard();
+        assert!(heard.packets.len() > 50, "only {} packets", heard.packets.len());
+        for pair in heard.packets.windows(2) {
+            let (before, after) = (pair[0], pair[1]);
+            assert_eq!(after.sequence, before.sequence.wrapping_add(1), "{before:?} {after:?}");
+            assert_eq!(after.timestamp, before.timestamp.wrapping_add(160), "{before:?} {after:?}");
+            assert_eq!((after.ssrc, after.from), (before.ssrc, before.from));
+            assert_eq!(after.at - before.at, Duration::from_millis(20), "{before:?} {after:?}");
+        }
+    }
+
+    // ---- what is said
+
+    /// Says it, and is silent when it is said.
+    pub fn say(&mut self, samples: &[i16]) -> &mut Caller {
+        self.begin_to_say(samples);
+        self.finish_speaking()
+    }
+
+    /// Says it while the story goes on.
+    pub fn begin_to_say(&mut self, samples: &[i16]) -> &mut Caller {
+        self.media().say(samples);
+        self
+    }
+
+    pub fn finish_speaking(&mut self) -> &mut Caller {
+        let long = Duration::from_secs(3600);
+        assert!(self.world.clone().wait(long, || self.line.borrow().media.is_silent()), "the line is stuck");
+        self
+    }
+
+    pub fn stay_silent(&mut self, time: Duration) -> &mut Caller {
+        self.world.run(time);
+        self
+    }
+
+    /// Presses a key as telephone-events, and waits until the node has acted on it.
+    pub fn press(&mut self, key: char) -> &mut Caller {
+        self.media().press(key, KEY_HELD);
+        self.finish_speaking();
+        self.world.run(Duration::from_millis(100));
+        self
+    }
+
+    /// One key right after the other.
+    pub fn press_quickly(&mut self, keys: &str) -> &mut Caller {
+        for key in keys.chars() {
+            self.media().press(key, Duration::from_millis(60));
+            self.media().say(&[0; 480]);
+        }
+        self.finish_speaking()
+    }
+
+    pub fn press_by_info(&mut self, key: char) -> &mut Caller {
+        let body = format!("Signal={key}\r\nDuration=160\r\n");
+        self.request("INFO", &[], Some(("application/dtmf-relay", &body)));
+        self.expect(200);
+        self
+    }
+
+    /// The line itself, for stories about packets.
+    pub fn media(&mut self) -> RefMut<'_, Media> {
+        RefMut::map(self.line.borrow_mut(), |line| &mut line.media)
+    }
+
+    /// The node's side of the media.
+    pub fn node_media(&self) -> SocketAddr {
+        self.line.borrow().media.remote.expect("the media was agreed")
+    }
+
+    /// Our media moves to another port; the node is not told.
+    pub fn move_media(&mut self, by: u16) -> SocketAddr {
+        let before = self.media().local();
+        let moved = SocketAddr::new(before.ip(), before.port() + by);
+        let socket = self.world.environment().bind_media(moved).expect("an RTP socket");
+        self.media().rebind(socket);
+        moved
+    }
+
+    /// From now on our SIP comes from a connection of its own, the old one is gone.
+    pub fn reconnect(&mut self) {
+        let local = SocketAddr::new(self.local.ip(), self.local.port() + 1);
+        let way = Way::stream(&self.world, local, SocketAddr::new(crate::world::HOME, 5060), usize::MAX);
+        self.line.borrow_mut().way = way;
+    }
+
+    // ---- the wire
+
+    fn request_line(&mut self, method: &str) -> Sip {
+        self.cseq += 1;
+        self.waiting_for = (self.cseq, method.to_owned());
+        let transport = if self.invite.transport == Transport::Udp { "" } else { ";transport=tcp" };
+        Sip::new(format!("{method} {} SIP/2.0", self.target))
+            .with("Via", self.via())
+            .with("Max-Forwards", "70")
+            .with("From", self.from.clone())
+            .with("To", self.to.clone())
+            .with("Call-ID", self.call_id.clone())
+            .with("CSeq", format!("{} {method}", self.cseq))
+            .with("Contact", format!("<sip:{}@{}{transport}>", self.invite.number, self.local))
+    }
+
+    fn via(&mut self) -> String {
+        self.branches += 1;
+        let transport = if self.invite.transport == Transport::Udp { "UDP" } else { "TCP" };
+        format!("SIP/2.0/{transport} {};branch=z9hG4bK-{}-{};rport", self.local, self.call_id, self.branches)
+    }
+
+    fn send(&mut self, message: &Sip) {
+        if message.method() == "INVITE" {
+            self.sent = Some(message.clone());
+        }
+        self.send_as_is(message);
+    }
+
+    /// Sends octets that are no message.
+    pub fn send_octets(&mut self, octets: &[u8]) {
+        self.line.borrow_mut().way.send(&self.world, octets);
+    }
+
+    pub fn send_as_is(&mut self, message: &Sip) {
+        let mut line = self.line.borrow_mut();
+        self.world.ladder().sent(self.world.now(), &line.name, message);
+        line.way.send(&self.world, &message.to_bytes());
+    }
+}
+
+impl Line {
+    pub fn transmit(&mut self, now: Duration) {
+        self.media.transmit(now);
+    }
+
+    pub fn receive(&mut self, now: Duration, ladder: &Ladder) {
+        for message in self.way.receive() {
+            ladder.received(now, &self.name, &message);
+            match message.status() {
+                Some(_) => self.responses.push_back(message),
+                None => self.requests.push_back(message),
+            }
+        }
+        self.media.receive(now);
+    }
+}
+
+impl Way {
+    pub fn datagrams(world: &World, local: SocketAddr, node: SocketAddr) -> Way {
+        Way::Datagrams { socket: world.environment().bind_media(local).expect("a SIP socket"), node }
+    }
+
+    /// A connection over which so many octets are sent at once.
+    pub fn stream(world: &World, local: SocketAddr, node: SocketAddr, segment: usize) -> Way {
+        let stream = world.environment().connect_from(local, node).expect("the node listens");
+        let (mut reader, writer) = tokio::io::split(stream);
+        let received = Rc::new(RefCell::new(Vec::new()));
+        let inbox = received.clone();
+        world.block_on(async {
+            actix_rt::spawn(async move {
+                let mut buffer = [0; 4096];
+                while let Ok(length @ 1..) = reader.read(&mut buffer).await {
+                    inbox.borrow_mut().extend(&buffer[..length]);
+                }
+            });
+        });
+        Way::Stream { writer, received, segment }
+    }
+
+    fn send(&mut self, world: &World, bytes: &[u8]) {
+        match self {
+            Way::Datagrams { socket, node } => socket.send(bytes, *node),
+            Way::Stream { writer, segment, .. } => {
+                for segment in bytes.chunks(*segment) {
+                    world.block_on(async {
+                        writer.write_all(segment).await.expect("the node reads");
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    });
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self) -> Vec<Sip> {
+        let mut messages = Vec::new();
+        match self {
+            Way::Datagrams { socket, .. } => socket.receive(&mut |_, bytes| messages.push(Sip::parse(bytes))),
+            Way::Stream { received, .. } => messages.extend(whole_messages(&mut received.borrow_mut())),
+        }
+        messages
+    }
+}
+
+/// Takes the messages that are complete out of what a stream has brought.
+pub fn whole_messages(received: &mut Vec<u8>) -> Vec<Sip> {
+    let mut messages = Vec::new();
+    while let Some(head) = received.windows(4).position(|window| window == b"\r\n\r\n") {
+        let length: usize = Sip::parse(&received[..head + 4]).get("Content-Length").parse().expect("a length");
+        if received.len() < head + 4 + length {
+            break;
+        }
+        messages.push(Sip::parse(&received.drain(..head + 4 + length).collect::<Vec<u8>>()));
+    }
+    messages
+}

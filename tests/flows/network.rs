@@ -1,0 +1,161 @@
+//! What networks do to media: address translation, strangers, loss and jitter.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ringpost::engine::environment::{Environment, MediaSocket};
+
+use crate::sound::{Law, jingle, long_speech, speech};
+use crate::world::World;
+
+#[test]
+fn media_behind_nat_is_answered_to_where_it_comes_from() {
+    let world = World::new();
+    // the SDP names a private address that nobody can reach
+    let mut caller = world.gateway().call_for_alice().signalling_media_at("10.0.0.17:40000").dial();
+    caller.expect(200);
+    caller.hear("record-after-tone").hear_tone();
+    caller.say(&speech()).press('#').hear("press-1-accept").hang_up();
+    world.mailbox("alice").only_message().audio().assert_holds(&speech(), 0.99);
+    world.assert_idle();
+}
+
+#[test]
+fn media_behind_nat_from_another_host_than_the_signalling_is_answered() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().signalling_media_at("10.0.0.17:40000").ready();
+    let elsewhere = "203.0.113.40:31000".parse().unwrap();
+    let socket = world.environment().bind_media(elsewhere).unwrap();
+    caller.media().rebind(socket);
+    caller.dial();
+    caller.expect(200);
+    caller.hear("record-after-tone").hear_tone().say(&speech()).hang_up();
+    world.mailbox("alice").only_message().audio().assert_holds(&speech(), 0.99);
+    world.assert_idle();
+}
+
+#[test]
+fn nobody_else_can_speak_into_the_message_or_take_the_sound_away() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().dial();
+    caller.expect(200);
+    caller.hear_tone();
+    let mut intruders: Vec<Box<dyn MediaSocket>> = ["198.51.100.66:4000", "127.0.0.1:65000"]
+        .map(|address| world.environment().bind_media(address.parse().unwrap()).unwrap())
+        .into();
+    let target = caller.node_media();
+    caller.begin_to_say(&speech());
+    for (number, frame) in jingle().chunks_exact(160).enumerate() {
+        for intruder in &mut intruders {
+            intruder.send(&packet(number as u16, frame), target);
+        }
+        world.run(Duration::from_millis(20));
+    }
+    caller.finish_speaking().press('#').hear("press-1-accept").hang_up();
+    for mut intruder in intruders {
+        let mut heard = 0;
+        intruder.receive(&mut |_, _| heard += 1);
+        assert_eq!(heard, 0, "packets sent to {}", intruder.local());
+    }
+    let audio = world.mailbox("alice").only_message().audio();
+    audio.assert_holds(&speech(), 0.99);
+    audio.assert_lacks(&jingle());
+    world.assert_idle();
+}
+
+#[test]
+fn keys_of_a_stranger_are_not_heard() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().dial();
+    caller.expect(200);
+    caller.hear_tone().begin_to_say(&speech());
+    let mut intruder = world.environment().bind_media("198.51.100.66:4000".parse().unwrap()).unwrap();
+    for number in 0..20 {
+        let mut press = packet(number, &[]);
+        press[1] = 101;
+        press.extend([11, 0x0A, 0, 160 + number as u8 % 2]);
+        intruder.send(&press, caller.node_media());
+        world.run(Duration::from_millis(20));
+    }
+    caller.finish_speaking().hang_up();
+    assert!(!caller.has_heard("press-1-accept"));
+    world.mailbox("alice").only_message().audio().assert_holds(&speech(), 0.99);
+    world.assert_idle();
+}
+
+#[test]
+fn a_recording_keeps_its_time_and_words_through_loss_and_jitter() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().through(30, Duration::from_millis(40)).dial();
+    caller.expect(200);
+    let said = long_speech(30);
+    caller.hear_tone().say(&said).hang_up();
+    let audio = world.mailbox("alice").only_message().audio();
+    audio.assert_holds(&said[..29 * 8000], 0.95);
+    audio.assert_lasts(30.0, 0.3);
+    world.assert_idle();
+}
+
+#[test]
+fn jitter_alone_costs_nothing() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().through(0, Duration::from_millis(60)).dial();
+    caller.expect(200);
+    let said = long_speech(12);
+    caller.hear_tone().say(&said).hang_up();
+    let audio = world.mailbox("alice").only_message().audio();
+    audio.assert_holds(&said[..11 * 8000], 0.98);
+    world.assert_idle();
+}
+
+#[test]
+fn keys_get_through_loss_and_jitter_once_each() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().through(80, Duration::from_millis(40)).dial();
+    caller.expect(200);
+    caller.hear_tone().say(&speech()).press('#').hear("press-1-accept");
+    for _ in 0..5 {
+        caller.press('1').hear("press-pound-send").press('*').hear("press-1-accept");
+    }
+    caller.press('1').press('#').hear("message-sent");
+    caller.expect_bye();
+    world.mailbox("alice").only_message();
+    world.assert_idle();
+}
+
+#[test]
+fn a_peer_that_begins_its_stream_anew_is_still_the_peer() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().dial();
+    caller.expect(200);
+    caller.hear_tone().say(&speech());
+    caller.media().begin_anew();
+    caller.say(&jingle()).say(&speech()).hang_up();
+    let audio = world.mailbox("alice").only_message().audio();
+    audio.assert_holds(&speech(), 0.98);
+    audio.assert_holds(&jingle(), 0.98);
+    world.assert_idle();
+}
+
+/// RTP of a source of its own.
+fn packet(number: u16, samples: &[i16]) -> Vec<u8> {
+    let mut packet = vec![0x80, 0];
+    packet.extend(number.to_be_bytes());
+    packet.extend((u32::from(number) * 160).to_be_bytes());
+    packet.extend(0xbad0_cafe_u32.to_be_bytes());
+    packet.extend(samples.iter().map(|sample| Law::Mu.encode(*sample)));
+    packet
+}
+
+#[test]
+fn the_node_names_an_address_that_leads_to_it() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().dial();
+    let answer = caller.expect(200);
+    let media: SocketAddr = answer.sdp().unwrap().audio();
+    assert_eq!(media.ip(), crate::world::HOME);
+    assert_eq!(media.port() % 2, 0);
+    assert_eq!(answer.contact().as_deref(), Some("sip:192.0.2.1:5060"));
+    caller.hang_up();
+    world.assert_idle();
+}

@@ -1,0 +1,378 @@
+//! A node and the world around it, in one thread and on a clock that stands still unless a story turns it.
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_rt::{System, SystemRunner};
+use ringpost::actors::um_worker::Settings;
+use ringpost::admin::status::{Load, NodeStatus};
+use ringpost::directory::{Directory, SourceFile};
+use ringpost::engine::disk::{Disk, MemoryDisk, RealDisk};
+use ringpost::engine::virtual_::VirtualEnvironment;
+use ringpost::engine::{Engine, Parts, Placement};
+use ringpost::mailbox::greetings::Greetings;
+use ringpost::mailbox::spool::SpoolStatus;
+use ringpost::mailbox::store::Maildir;
+use ringpost::mailbox::{Composer, Spool};
+use ringpost::prompts::Prompts;
+use tokio::time::Instant;
+
+use crate::caller::Line;
+use crate::invite::Peer;
+use crate::post::{Mailbox, Postman, Trouble};
+use crate::sip::Ladder;
+use crate::sound::root;
+
+/// The node's own address.
+pub const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// The address of the sample organisation's gateway.
+pub const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// How far the clock is turned at once; what arrives is looked at after each.
+const STEP: Duration = Duration::from_millis(5);
+/// With nobody on the line.
+const QUIET_STEP: Duration = Duration::from_millis(100);
+
+/// The world; clones are the same one.
+#[derive(Clone)]
+pub struct World(Rc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    environment: VirtualEnvironment,
+    trouble: Trouble,
+    lines: RefCell<Vec<Weak<RefCell<Line>>>>,
+    ladder: Ladder,
+    began: Instant,
+    now: Cell<Duration>,
+    names: Cell<u64>,
+    seed: u64,
+    system: SystemRunner,
+}
+
+/// What a world begins with.
+pub struct Beginning {
+    sources: Vec<SourceFile>,
+    settings: Settings,
+    disk: MemoryDisk,
+    age: Duration,
+    seed: u64,
+    pub trouble: Trouble,
+}
+
+impl World {
+    /// The sample organisation, and everything as shipped.
+    pub fn new() -> World {
+        World::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut Beginning)) -> World {
+        let mut beginning = Beginning {
+            sources: organisation(),
+            settings: Settings {
+                server: "Ringpost/test".to_owned(),
+                node: "um.example.test".to_owned(),
+                advertised: None,
+                max_calls: 100,
+                media_timeout: Duration::from_secs(30),
+                session_expires: Duration::from_secs(1800),
+                min_se: Duration::from_secs(90),
+            },
+            disk: MemoryDisk::default(),
+            age: Duration::ZERO,
+            seed: 1,
+            trouble: Trouble::default(),
+        };
+        change(&mut beginning);
+        World::begin(beginning)
+    }
+
+    fn begin(beginning: Beginning) -> World {
+        let log = tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_test_writer().finish();
+        // one log a thread, and a thread runs one test; a second world in it goes on with the first one's
+        std::mem::forget(tracing::subscriber::set_default(log));
+        let system = System::with_tokio_rt(|| {
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
+        });
+        let trouble = beginning.trouble;
+        let (engine, environment, began) = system.block_on(async {
+            let began = Instant::now();
+            let environment = VirtualEnvironment::new(HOME, beginning.seed).with_disk(beginning.disk.clone());
+            tokio::time::advance(beginning.age).await;
+            let disk: Arc<dyn Disk> = Arc::new(beginning.disk);
+            let anywhere = SocketAddr::from(([0, 0, 0, 0], 5060));
+            let (prompts, faults) = Prompts::load(&RealDisk, None);
+            assert!(faults.is_empty(), "{faults:?}");
+            let postman = Postman::new(Maildir::open(disk.clone(), "mail".into()).unwrap(), trouble.clone());
+            let parts = Parts {
+                environment: Arc::new(environment.clone()),
+                placement: Placement::here(),
+                datagram: vec![anywhere],
+                stream: vec![anywhere],
+                stream_idle: Duration::from_secs(15 * 60),
+                settings: beginning.settings,
+                rtp_ports: 20_000..=20_999,
+                directory: Directory::load(&beginning.sources).expect("the organisation is valid"),
+                prompts,
+                spool: Spool::open(disk.clone(), "spool".into()).expect("the spool opens"),
+                greetings: Greetings::new(disk, "greetings".into()),
+                composer: Composer {
+                    sender_name: "Ringpost".to_owned(),
+                    sender_address: "ringpost@example.test".to_owned(),
+                    time_zone: jiff::tz::TimeZone::UTC,
+                },
+                store: Arc::new(postman),
+            };
+            (Engine::start(parts).expect("the node starts"), environment, began)
+        });
+        let world = World(Rc::new(Inner {
+            engine,
+            environment,
+            trouble,
+            lines: RefCell::default(),
+            ladder: Ladder::default(),
+            began,
+            now: Cell::new(beginning.age),
+            names: Cell::new(0),
+            seed: beginning.seed,
+            system,
+        }));
+        world.run(Duration::from_millis(50));
+        world
+    }
+
+    /// The power fails at this moment, and comes back an hour later: a new node on the disk as it was.
+    pub fn power_failure(self) -> World {
+        self.restarted(Duration::from_secs(3600), |_| {})
+    }
+
+    /// The same, so much later.
+    pub fn restarted(self, later: Duration, change: impl FnOnce(&mut Beginning)) -> World {
+        let (disk, seed) = (self.disk().snapshot(), self.0.seed + 1000);
+        let age = self.now() + later;
+        drop(self);
+        World::with(|beginning| {
+            beginning.disk = disk;
+            beginning.seed = seed;
+            beginning.age = age;
+            change(beginning);
+        })
+    }
+
+    // ---- time
+
+    pub fn now(&self) -> Duration {
+        self.0.now.get()
+    }
+
+    pub fn run(&self, time: Duration) {
+        let end = self.now() + time;
+        while self.now() < end {
+            self.step(end);
+        }
+    }
+
+    pub fn seconds(&self, seconds: u64) {
+        self.run(Duration::from_secs(seconds));
+    }
+
+    /// Turns the clock until `done`; false when that did not happen within `patience`.
+    pub fn wait(&self, patience: Duration, mut done: impl FnMut() -> bool) -> bool {
+        let end = self.now() + patience;
+        loop {
+            if done() {
+                return true;
+            }
+            if self.now() >= end {
+                return false;
+            }
+            self.step(end);
+        }
+    }
+
+    fn step(&self, end: Duration) {
+        let lines = self.lines();
+        for line in &lines {
+            line.borrow_mut().transmit(self.now());
+        }
+        let step = if lines.is_empty() { QUIET_STEP } else { STEP };
+        let pause = step.min(end.saturating_sub(self.now())).max(Duration::from_millis(1));
+        let began = self.0.began;
+        let now = self.0.system.block_on(async move {
+            tokio::time::sleep(pause).await;
+            began.elapsed()
+        });
+        self.0.now.set(now);
+        for line in &lines {
+            line.borrow_mut().receive(now, &self.0.ladder);
+        }
+    }
+
+    /// Runs what the node's own thread must run.
+    pub fn block_on<F: Future>(&self, work: F) -> F::Output {
+        self.0.system.block_on(work)
+    }
+
+    // ---- who is there
+
+    /// The gateway of the sample organisation.
+    pub fn gateway(&self) -> Peer {
+        self.peer(GATEWAY)
+    }
+
+    pub fn peer(&self, address: IpAddr) -> Peer {
+        Peer::new(self.clone(), address)
+    }
+
+    pub fn mailbox(&self, alias: &str) -> Mailbox {
+        Mailbox::new(self.clone(), alias)
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub fn environment(&self) -> &VirtualEnvironment {
+        &self.0.environment
+    }
+
+    pub fn disk(&self) -> &MemoryDisk {
+        self.0.environment.memory_disk()
+    }
+
+    /// What keeps the mailbox store from taking letters.
+    pub fn trouble(&self) -> &Trouble {
+        &self.0.trouble
+    }
+
+    pub fn ladder(&self) -> &Ladder {
+        &self.0.ladder
+    }
+
+    /// A number no other part of this world has.
+    pub fn number(&self) -> u64 {
+        self.0.names.set(self.0.names.get() + 1);
+        self.0.seed * 1_000_000 + self.0.names.get()
+    }
+
+    pub fn add_line(&self, line: &Rc<RefCell<Line>>) {
+        self.0.lines.borrow_mut().push(Rc::downgrade(line));
+    }
+
+    fn lines(&self) -> Vec<Rc<RefCell<Line>>> {
+        let mut lines = self.0.lines.borrow_mut();
+        lines.retain(|line| line.strong_count() > 0);
+        lines.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    // ---- what the node holds
+
+    pub fn load(&self) -> Load {
+        self.block_on(self.0.engine.load())
+    }
+
+    pub fn status(&self) -> NodeStatus {
+        self.block_on(self.0.engine.status())
+    }
+
+    /// What lies in the spool, as `ready/<id>/call.json`.
+    pub fn spooled(&self) -> Vec<PathBuf> {
+        spool_files(self.disk())
+    }
+
+    /// The spool's own account of what lies in it.
+    pub fn spool_status(&self) -> SpoolStatus {
+        let disk: Arc<dyn Disk> = Arc::new(self.disk().clone());
+        Spool::at(disk, "spool".into()).status().expect("the spool can be read")
+    }
+
+    /// What an administrator does with a message that was parked.
+    pub fn move_failed_back(&self) {
+        for id in self.disk().list("spool/failed".as_ref()).unwrap() {
+            let [from, to] = ["failed", "ready"].map(|place| PathBuf::from("spool").join(place).join(&id));
+            self.disk().remove_file(&from.join("delivery.json")).unwrap();
+            self.disk().rename(&from, &to).unwrap();
+        }
+    }
+
+    /// The sample organisation without this user is in force from now on.
+    pub fn use_organisation_without(&self, alias: &str) {
+        let mut sources = organisation();
+        for source in &mut sources {
+            source.text = source
+                .text
+                .split("\n\n")
+                .filter(|part| !part.contains(&format!("\"{alias}\"")))
+                .collect::<Vec<_>>()
+                .join("\n\n");
+        }
+        self.0.engine.use_directory(Directory::load(&sources).expect("the organisation is valid"));
+        self.run(Duration::from_millis(10));
+    }
+
+    /// Waits until every transaction has lingered out, and nothing of any call is left: no dialog, stream, port, timer
+    /// or file.
+    pub fn assert_idle(&self) {
+        self.wait(Duration::from_secs(70), || self.load().is_idle());
+        let load = self.load();
+        assert!(load.is_idle(), "a call has left something behind: {load:?}");
+        assert_eq!(self.spooled(), [""; 0].map(PathBuf::from), "left in the spool");
+    }
+}
+
+/// Every file of a spool on `disk`, below the spool's own folder.
+pub fn spool_files(disk: &MemoryDisk) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for place in ["recording", "ready", "failed", "erased"] {
+        let folder = PathBuf::from("spool").join(place);
+        for id in disk.list(&folder).unwrap() {
+            let names = disk.list(&folder.join(&id)).unwrap();
+            files.extend(names.into_iter().map(|name| PathBuf::from(place).join(&id).join(name)));
+        }
+    }
+    files
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.ladder.print();
+        }
+    }
+}
+
+impl Beginning {
+    pub fn max_calls(&mut self, calls: usize) {
+        self.settings.max_calls = calls;
+    }
+
+    /// Changes the sample organisation, as an administrator would in an editor.
+    pub fn edit(&mut self, from: &str, to: &str) {
+        let file = self.sources.iter_mut().find(|source| source.text.contains(from));
+        let file = file.unwrap_or_else(|| panic!("the organisation does not say {from}"));
+        file.text = file.text.replace(from, to);
+    }
+
+    pub fn file(&mut self, path: &str, bytes: &[u8]) {
+        self.disk.create_new(path.as_ref()).and_then(|mut file| file.append(bytes)).unwrap();
+    }
+}
+
+/// `config/directory`, and `tests/organisation` where the acceptance tests have one.
+fn organisation() -> Vec<SourceFile> {
+    let mut sources = Vec::new();
+    for folder in ["config/directory", "tests/organisation"] {
+        let files = fs::read_dir(root().join(folder)).into_iter().flatten();
+        let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+        files.sort();
+        for file in files.into_iter().filter(|file| file.extension().is_some_and(|kind| kind == "toml")) {
+            sources.push(SourceFile::new(file.display().to_string(), fs::read_to_string(&file).unwrap()));
+        }
+    }
+    sources
+}

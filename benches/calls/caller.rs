@@ -99,8 +99,8 @@ impl Calls {
     /// Calls whose media goes to known addresses, without signalling.
     pub fn of(remotes: &[SocketAddr]) -> Calls {
         let calls = remotes.iter().map(|remote| {
-            let rtp = UdpSocket::bind("127.0.0.1:0").expect("a port");
-            rtp.set_nonblocking(true).expect("a socket");
+            let rtp = media_socket();
+            rtp.connect(remote).expect("loopback");
             Call {
                 rtp,
                 id: String::new(),

@@ -142,22 +142,30 @@ const MAX_BATCHES: usize = 4;
 thread_local! {
     /// What the media sockets of a thread read into: one at a time needs it, so one a thread is enough.
     static RECEIVED: RefCell<Received> = RefCell::new(Received {
-        headers: MultiHeaders::preallocate(BATCH, None),
+        v4: MultiHeaders::preallocate(BATCH, None),
+        v6: MultiHeaders::preallocate(BATCH, None),
         buffers: Box::new([[0; MAX_MEDIA_DATAGRAM]; BATCH]),
     });
 }
 
 struct Received {
-    headers: MultiHeaders<SockaddrStorage>,
+    /// A header keeps the length of the address read last, and has no room for a longer one: each family has its own.
+    v4: MultiHeaders<SockaddrStorage>,
+    v6: MultiHeaders<SockaddrStorage>,
     buffers: Box<[[u8; MAX_MEDIA_DATAGRAM]; BATCH]>,
 }
 
 impl Received {
     /// Reads a batch from a socket; whether more may be waiting.
-    fn read(&mut self, socket: &UdpSocket, take: &mut dyn FnMut(SocketAddr, &[u8])) -> bool {
+    fn read(
+        &mut self,
+        RealMediaSocket { socket, local }: &RealMediaSocket,
+        take: &mut dyn FnMut(SocketAddr, &[u8]),
+    ) -> bool {
+        let headers = if local.is_ipv6() { &mut self.v6 } else { &mut self.v4 };
         let mut slices = self.buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
         let flags = MsgFlags::MSG_DONTWAIT;
-        match recvmmsg(socket.as_raw_fd(), &mut self.headers, slices.iter_mut(), flags, None) {
+        match recvmmsg(socket.as_raw_fd(), headers, slices.iter_mut(), flags, None) {
             Ok(messages) => {
                 let mut count = 0;
                 for message in messages {
@@ -191,7 +199,7 @@ impl MediaSocket for RealMediaSocket {
     }
 
     fn receive(&mut self, take: &mut dyn FnMut(SocketAddr, &[u8])) {
-        RECEIVED.with_borrow_mut(|received| (0..MAX_BATCHES).all(|_| received.read(&self.socket, take)));
+        RECEIVED.with_borrow_mut(|received| (0..MAX_BATCHES).all(|_| received.read(self, take)));
     }
 
     fn send(&mut self, bytes: &[u8], to: SocketAddr) {

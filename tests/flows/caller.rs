@@ -499,8 +499,9 @@ impl Caller {
         moved
     }
 
-    /// From now on our SIP comes from a connection of its own, the old one is gone.
+    /// Our connection is gone, and we with it for all that SIP can tell.
     pub fn disconnect(&mut self) {
+        self.line.borrow_mut().way.close(&self.world);
         let socket = self.world.environment().bind_media(SocketAddr::new(self.local.ip(), 9)).expect("a socket");
         self.line.borrow_mut().way = Way::Datagrams { socket, node: self.world.node() };
         self.world.run(Duration::from_millis(5));
@@ -526,7 +527,10 @@ impl Caller {
         self.local
     }
 
+    /// Our connection is lost, and we open another.
     pub fn reconnect(&mut self) {
+        self.line.borrow_mut().way.close(&self.world);
+        self.world.run(Duration::from_millis(5));
         let local = SocketAddr::new(self.local.ip(), self.local.port() + 1);
         let way = Way::stream(&self.world, local, self.world.node(), usize::MAX);
         self.line.borrow_mut().way = way;
@@ -615,6 +619,12 @@ impl Way {
             });
         });
         Way::Stream { writer, received, segment }
+    }
+
+    fn close(&mut self, world: &World) {
+        if let Way::Stream { writer, .. } = self {
+            world.block_on(async { writer.shutdown().await }).expect("the connection is open");
+        }
     }
 
     fn send(&mut self, world: &World, bytes: &[u8]) {

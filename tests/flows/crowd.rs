@@ -70,8 +70,9 @@ fn one_seed_is_one_world() {
             .collect();
         callers.iter_mut().for_each(|caller| _ = caller.expect(200));
         for caller in &mut callers {
-            caller.hear_tone().say(&speech()).hang_up();
+            caller.hear_tone().begin_to_say(&speech());
         }
+        callers.iter_mut().for_each(|caller| caller.finish_speaking().hang_up());
         world.assert_idle();
         let messages = world.mailbox("alice").messages();
         let letters: Vec<_> = messages.iter().map(|mail| (mail.message_id(), mail.audio().0)).collect();

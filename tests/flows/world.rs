@@ -66,6 +66,8 @@ pub struct Beginning {
     seed: u64,
     pub trouble: Trouble,
     pub home: IpAddr,
+    /// `None`: every address, as shipped.
+    pub listen: Option<IpAddr>,
     pub rtp_ports: RangeInclusive<u16>,
 }
 
@@ -92,6 +94,7 @@ impl World {
             seed: 1,
             trouble: Trouble::default(),
             home: HOME,
+            listen: None,
             rtp_ports: 20_000..=20_999,
         };
         change(&mut beginning);
@@ -115,15 +118,15 @@ impl World {
                 IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
                 IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
             };
-            let anywhere = SocketAddr::new(any, 5060);
+            let listen = SocketAddr::new(beginning.listen.unwrap_or(any), 5060);
             let (prompts, faults) = Prompts::load(&RealDisk, None);
             assert!(faults.is_empty(), "{faults:?}");
             let postman = Postman::new(Maildir::open(disk.clone(), "mail".into()).unwrap(), trouble.clone());
             let parts = Parts {
                 environment: Arc::new(environment.clone()),
                 placement: Placement::here(),
-                datagram: vec![anywhere],
-                stream: vec![anywhere],
+                datagram: vec![listen],
+                stream: vec![listen],
                 stream_idle: Duration::from_secs(15 * 60),
                 settings: beginning.settings,
                 rtp_ports: beginning.rtp_ports,
@@ -365,6 +368,10 @@ impl Drop for Inner {
 impl Beginning {
     pub fn seed(&mut self, seed: u64) {
         self.seed = seed;
+    }
+
+    pub fn advertise(&mut self, address: &str) {
+        self.settings.advertised = Some(address.parse().unwrap());
     }
 
     pub fn max_calls(&mut self, calls: usize) {

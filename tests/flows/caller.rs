@@ -40,7 +40,7 @@ pub struct Caller {
     /// The request whose response is expected: CSeq number and method.
     waiting_for: (u32, String),
     ack: Option<Sip>,
-    last: Option<Sip>,
+    last: Option<(Duration, Sip)>,
     over: bool,
 }
 
@@ -313,8 +313,11 @@ impl Caller {
 
     /// The request sent last once more, as if its answer had been lost.
     pub fn request_again(&mut self) {
-        let request = self.last.clone().expect("a request was sent");
-        self.send_as_is(&request);
+        let (sent, request) = self.last.clone().expect("a request was sent");
+        // RFC 3261 17: nobody sends anything again after 64*T1; it would be a request of its own
+        if self.world.now() - sent < Duration::from_secs(32) {
+            self.send_as_is(&request);
+        }
     }
 
     /// The next request has this CSeq number.
@@ -607,7 +610,7 @@ impl Caller {
         if message.method() == "INVITE" {
             self.sent = Some(message.clone());
         }
-        self.last = Some(message.clone());
+        self.last = Some((self.world.now(), message.clone()));
         self.send_as_is(message);
     }
 

@@ -1,6 +1,8 @@
 //! Calls nobody would think of: what callers do is drawn by lot. Whatever it was, each call that was answered is one
 //! letter, and nothing is left of it.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::caller::Caller;
@@ -44,6 +46,35 @@ fn whatever_callers_do_each_call_is_one_letter_and_leaves_nothing_behind() {
         for mail in letters.iter().filter(|mail| mail.subject().starts_with("Voice Mail")) {
             assert!(mail.audio().seconds() >= 2.0, "seed {seed}: {} of {} s", mail.subject(), mail.audio().seconds());
         }
+    }
+}
+
+#[test]
+fn a_power_failure_in_the_midst_of_it_all_costs_and_doubles_no_letter() {
+    for seed in 1..=WORLDS {
+        let mut lots = Lots(seed + 10_000);
+        let world = World::with(|begin| begin.seed(seed));
+        let mut callers: Vec<Caller> = (0..CALLERS).map(|_| dial(&world, &mut lots)).collect();
+        for _ in 0..5 + lots.below(25) {
+            let caller = &mut callers[lots.below(CALLERS)];
+            if !caller.is_over() {
+                act(caller, &mut lots);
+                caller.note_bye();
+            }
+        }
+        let ids = |world: &World| -> BTreeSet<String> {
+            let delivered = world.mailbox("alice").messages().into_iter().map(|mail| mail.message_id());
+            let id = |file: &Path| file.iter().nth(1).map(|id| format!("{}@um.example.test", id.to_string_lossy()));
+            delivered.chain(world.spooled().iter().filter_map(|file| id(file))).collect()
+        };
+        let known = ids(&world);
+        drop(callers);
+        let world = world.power_failure();
+        world.seconds(30);
+        let letters: Vec<String> = world.mailbox("alice").messages().iter().map(|mail| mail.message_id()).collect();
+        assert_eq!(letters.len(), known.len(), "seed {seed}: a letter came twice, or not");
+        assert_eq!(letters.into_iter().collect::<BTreeSet<_>>(), known, "seed {seed}");
+        world.assert_idle();
     }
 }
 

@@ -24,7 +24,7 @@ use crate::protocol::sip::endpoint::{self, DialogKey, ServerTransaction};
 use crate::protocol::sip::{Flow, HeaderName, Method, Response, Status};
 
 /// A full or stopping server is asked again after so long.
-const RETRY_AFTER: Duration = Duration::from_secs(10);
+pub const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// What every call of this worker shares.
 #[derive(Clone)]

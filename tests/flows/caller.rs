@@ -4,10 +4,11 @@ use std::cell::{Ref, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ringpost::engine::environment::{Environment, MediaSocket};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, WriteHalf};
+use ringpost::engine::environment::{BoxStream, Environment, MediaSocket, StreamListener};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
 
 use crate::invite::{Invite, Transport, offer};
 use crate::rtp::{Heard, Media};
@@ -39,6 +40,7 @@ pub struct Caller {
     /// The request whose response is expected: CSeq number and method.
     waiting_for: (u32, String),
     ack: Option<Sip>,
+    last: Option<Sip>,
 }
 
 /// What the clock of the world moves.
@@ -53,7 +55,7 @@ pub struct Line {
 /// How SIP gets to the node and back.
 pub enum Way {
     Datagrams { socket: Box<dyn MediaSocket>, node: SocketAddr },
-    Stream { writer: WriteHalf<DuplexStream>, received: Rc<RefCell<Vec<u8>>>, segment: usize },
+    Stream { writer: WriteHalf<BoxStream>, received: Rc<RefCell<Vec<u8>>>, segment: usize },
 }
 
 impl Caller {
@@ -62,14 +64,16 @@ impl Caller {
         let name = format!("caller {}", number % 1_000_000);
         let media = SocketAddr::new(local.ip(), local.port() + 2);
         let socket = world.environment().bind_media(media).expect("an RTP socket");
-        let mut media = Media::new(socket, invite.law, number);
+        let rtcp = SocketAddr::new(local.ip(), local.port() + 3);
+        let rtcp = world.environment().bind_media(rtcp).expect("an RTCP socket");
+        let mut media = Media::new(socket, rtcp, invite.law, number);
         media.network = invite.network;
         let line = Line { name, way, media, responses: VecDeque::new(), requests: VecDeque::new() };
         let line = Rc::new(RefCell::new(line));
         world.add_line(&line);
         Caller {
-            from: format!("<sip:{}@{}>;tag=from-{number}", invite.number, local.ip()),
-            to: format!("<sip:{}@192.0.2.1>", invite.user),
+            from: format!("<sip:{}@{local}>;tag=from-{number}", invite.number),
+            to: format!("<sip:{}@{}>", invite.user, world.node()),
             target: invite.request_uri(),
             call_id: format!("call-{number}@{}", local.ip()),
             world,
@@ -81,6 +85,7 @@ impl Caller {
             sent: None,
             waiting_for: (0, String::new()),
             ack: None,
+            last: None,
         }
     }
 
@@ -94,12 +99,26 @@ impl Caller {
         self.dial_with(&sdp);
     }
 
+    /// Dials with an INVITE that was changed by hand.
+    pub fn dial_changed(&mut self, change: impl FnOnce(String) -> String) {
+        let sdp = self.offer("");
+        let invite = self.request_line("INVITE");
+        let invite = self.invite.add_headers(invite).with_body("application/sdp", &sdp);
+        self.sent = Some(invite.clone());
+        let text = String::from_utf8(invite.to_bytes()).unwrap();
+        self.send_octets(change(text).as_bytes());
+    }
+
     /// Dials with this session description, or with none if it is empty.
     pub fn dial_with(&mut self, sdp: &str) {
+        self.dial_with_body("application/sdp", sdp);
+    }
+
+    pub fn dial_with_body(&mut self, kind: &str, body: &str) {
         let invite = self.request_line("INVITE");
         let invite = self.invite.add_headers(invite);
         let invite = invite.with("Allow", "INVITE, ACK, BYE, CANCEL, PRACK, UPDATE, INFO");
-        let invite = if sdp.is_empty() { invite } else { invite.with_body("application/sdp", sdp) };
+        let invite = if body.is_empty() { invite } else { invite.with_body(kind, body) };
         self.sent = Some(invite.clone());
         self.send(&invite);
     }
@@ -247,6 +266,17 @@ impl Caller {
         self.send_as_is(&ack);
     }
 
+    /// The request sent last once more, as if its answer had been lost.
+    pub fn request_again(&mut self) {
+        let request = self.last.clone().expect("a request was sent");
+        self.send_as_is(&request);
+    }
+
+    /// The next request has this CSeq number.
+    pub fn count_from(&mut self, cseq: u32) {
+        self.cseq = cseq - 1;
+    }
+
     /// Sends a request within the dialog.
     pub fn request(&mut self, method: &str, headers: &[(&str, &str)], body: Option<(&str, &str)>) {
         let request =
@@ -278,7 +308,7 @@ impl Caller {
         let request = arrived?;
         assert_eq!(request.method(), method, "{request:#?}");
         assert_eq!(request.get("Call-ID"), self.call_id);
-        assert!(request.get("Via").contains(&format!(" {}:5060;", crate::world::HOME)), "{}", request.get("Via"));
+        assert!(request.get("Via").contains(&format!(" {};", self.world.node())), "{}", request.get("Via"));
         assert_eq!(request.tag("From"), self.to.split_once(";tag=").map(|(_, tag)| tag.to_owned()));
         assert_eq!(request.tag("To"), self.from.split_once(";tag=").map(|(_, tag)| tag.to_owned()));
         Some(request)
@@ -289,11 +319,17 @@ impl Caller {
     }
 
     pub fn respond(&mut self, request: &Sip, status: &str, headers: &[(&str, &str)]) {
+        self.respond_with(request, status, headers, "");
+    }
+
+    /// `sdp` may be empty.
+    pub fn respond_with(&mut self, request: &Sip, status: &str, headers: &[(&str, &str)], sdp: &str) {
         let mut response = Sip::new(format!("SIP/2.0 {status}"));
         for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
             response = request.all(name).into_iter().fold(response, |response, value| response.with(name, value));
         }
         let response = headers.iter().fold(response, |response, (name, value)| response.with(name, *value));
+        let response = if sdp.is_empty() { response } else { response.with_body("application/sdp", sdp) };
         self.send_as_is(&response);
     }
 
@@ -463,10 +499,40 @@ impl Caller {
         moved
     }
 
-    /// From now on our SIP comes from a connection of its own, the old one is gone.
+    /// Our connection is gone, and we with it for all that SIP can tell.
+    pub fn disconnect(&mut self) {
+        self.line.borrow_mut().way.close(&self.world);
+        let socket = self.world.environment().bind_media(SocketAddr::new(self.local.ip(), 9)).expect("a socket");
+        self.line.borrow_mut().way = Way::Datagrams { socket, node: self.world.node() };
+        self.world.run(Duration::from_millis(5));
+    }
+
+    /// Takes the next connection the node opens to our Contact.
+    pub fn accept_from(&mut self, listener: &mut dyn StreamListener) {
+        let mut accepted = None;
+        self.world.clone().wait(PATIENCE, || {
+            let mut context = Context::from_waker(Waker::noop());
+            if let Poll::Ready(arrived) = listener.poll_accept(&mut context) {
+                accepted = Some(arrived.expect("a connection").0);
+            }
+            accepted.is_some()
+        });
+        let stream = accepted.expect("the node opens a connection to our Contact");
+        self.line.borrow_mut().way = Way::over(&self.world, stream, usize::MAX);
+        self.world.run(Duration::from_millis(5));
+    }
+
+    /// Our signalling address.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Our connection is lost, and we open another.
     pub fn reconnect(&mut self) {
+        self.line.borrow_mut().way.close(&self.world);
+        self.world.run(Duration::from_millis(5));
         let local = SocketAddr::new(self.local.ip(), self.local.port() + 1);
-        let way = Way::stream(&self.world, local, SocketAddr::new(crate::world::HOME, 5060), usize::MAX);
+        let way = Way::stream(&self.world, local, self.world.node(), usize::MAX);
         self.line.borrow_mut().way = way;
     }
 
@@ -496,6 +562,7 @@ impl Caller {
         if message.method() == "INVITE" {
             self.sent = Some(message.clone());
         }
+        self.last = Some(message.clone());
         self.send_as_is(message);
     }
 
@@ -536,6 +603,10 @@ impl Way {
     /// A connection over which so many octets are sent at once.
     pub fn stream(world: &World, local: SocketAddr, node: SocketAddr, segment: usize) -> Way {
         let stream = world.environment().connect_from(local, node).expect("the node listens");
+        Way::over(world, Box::new(stream), segment)
+    }
+
+    fn over(world: &World, stream: BoxStream, segment: usize) -> Way {
         let (mut reader, writer) = tokio::io::split(stream);
         let received = Rc::new(RefCell::new(Vec::new()));
         let inbox = received.clone();
@@ -548,6 +619,12 @@ impl Way {
             });
         });
         Way::Stream { writer, received, segment }
+    }
+
+    fn close(&mut self, world: &World) {
+        if let Way::Stream { writer, .. } = self {
+            world.block_on(async { writer.shutdown().await }).expect("the connection is open");
+        }
     }
 
     fn send(&mut self, world: &World, bytes: &[u8]) {

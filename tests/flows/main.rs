@@ -16,6 +16,7 @@ mod answering;
 mod crowd;
 mod delivery;
 mod disk;
+mod early;
 mod hanging_up;
 mod keys;
 mod menus;

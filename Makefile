@@ -11,10 +11,7 @@ run: build ## build, start the node with config/ as shipped
 build:
 	cargo build --release --locked
 
-# the programs the acceptance tests call with, deliver to and look with
-PEERS := sip-tester baresip-core sox espeak-ng tshark
-
-peers:
+peers: ## the programs the acceptance tests call with, deliver to and look with
 	@scripts/install-peers
 
 check: ## what CI asks of the source itself
@@ -22,7 +19,10 @@ check: ## what CI asks of the source itself
 	cargo clippy --all-targets --locked -- -D warnings
 
 test: peers ## everything: unit, property, flows on virtual time, real calls
-	cargo nextest run --locked --no-fail-fast || cargo test --locked
+	@if cargo nextest --version >/dev/null 2>&1; \
+	then cargo nextest run --locked; \
+	else RUST_TEST_THREADS=6 cargo test --locked --no-fail-fast; \
+	fi
 
 bench:
 	cargo bench --locked

@@ -41,6 +41,7 @@ pub struct Caller {
     waiting_for: (u32, String),
     ack: Option<Sip>,
     last: Option<Sip>,
+    over: bool,
 }
 
 /// What the clock of the world moves.
@@ -86,6 +87,7 @@ impl Caller {
             waiting_for: (0, String::new()),
             ack: None,
             last: None,
+            over: false,
         }
     }
 
@@ -264,6 +266,49 @@ impl Caller {
     pub fn acknowledge_again(&mut self) {
         let ack = self.ack.clone().expect("the call was acknowledged");
         self.send_as_is(&ack);
+    }
+
+    /// Sends a request within the dialog and tells what came of it; nothing, if nobody answers.
+    pub fn ask(&mut self, method: &str, headers: &[(&str, &str)], body: Option<(&str, &str)>) -> Option<u16> {
+        self.unread();
+        self.request(method, headers, body);
+        let asked = self.waiting_for.clone();
+        let finals = self.finals_within(Duration::from_millis(50));
+        let response =
+            finals.into_iter().find(|response| (response.cseq(), response.method()) == (asked.0, &asked.1))?;
+        if method == "INVITE" {
+            self.acknowledge(&response, "");
+        }
+        response.status()
+    }
+
+    /// Hangs up, if the node did not before.
+    pub fn leave(&mut self) {
+        let answer = self.ask("BYE", &[], None);
+        assert!(matches!(answer, Some(200 | 481)), "{answer:?} to BYE");
+        self.note_bye();
+        self.over = true;
+        self.media().open = false;
+    }
+
+    /// Says nothing more, whatever comes: the plug is pulled.
+    pub fn vanish(&mut self) {
+        self.over = true;
+        self.media().open = false;
+    }
+
+    /// Agrees to the node's BYE if one has come.
+    pub fn note_bye(&mut self) {
+        while let Some(request) = self.request_of_any_kind() {
+            assert_eq!(request.method(), "BYE");
+            self.respond(&request, "200 OK", &[]);
+            self.over = true;
+            self.media().open = false;
+        }
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.over
     }
 
     /// The request sent last once more, as if its answer had been lost.

@@ -13,6 +13,7 @@ mod sound;
 mod world;
 
 mod answering;
+mod chance;
 mod crowd;
 mod delivery;
 mod disk;

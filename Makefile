@@ -1,7 +1,6 @@
 # The two commands of the README are `make run` and `make test`; everything else is for those who change the code.
 
 SHELL := /bin/bash
-SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: run build test check peers bench prompts
 
@@ -11,10 +10,7 @@ run: build ## build, start the node with config/ as shipped
 build:
 	cargo build --release --locked
 
-# the programs the acceptance tests call with, deliver to and look with
-PEERS := sip-tester baresip-core sox espeak-ng tshark
-
-peers:
+peers: ## the programs the acceptance tests call with, deliver to and look with
 	@scripts/install-peers
 
 check: ## what CI asks of the source itself
@@ -22,7 +18,13 @@ check: ## what CI asks of the source itself
 	cargo clippy --all-targets --locked -- -D warnings
 
 test: peers ## everything: unit, property, flows on virtual time, real calls
-	cargo nextest run --locked --no-fail-fast || cargo test --locked
+	@if cargo nextest --version >/dev/null 2>&1; \
+	then cargo nextest run --locked; \
+	else RUST_TEST_THREADS=6 cargo test --locked --no-fail-fast; \
+	fi
 
-bench:
+bench: ## what a call costs; docs/PERFORMANCE.md keeps the figures
 	cargo bench --locked
+
+prompts: ## render prompts/*/catalogue.toml to sound files (needs what docs/prompts.md names)
+	scripts/render-prompts

@@ -13,6 +13,8 @@ use nix::sys::time::TimeSpec;
 use crate::node::Node;
 
 const FRAME: Duration = Duration::from_millis(20);
+/// What everybody says, mu-law, over and over.
+const SPEECH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/data/speech.ulaw");
 /// Alice, whose messages are mailed.
 const MAILED: &str = "1001";
 /// Somebody who is told of no missed calls: what is measured is the signalling alone.
@@ -99,8 +101,8 @@ impl Calls {
     /// Calls whose media goes to known addresses, without signalling.
     pub fn of(remotes: &[SocketAddr]) -> Calls {
         let calls = remotes.iter().map(|remote| {
-            let rtp = UdpSocket::bind("127.0.0.1:0").expect("a port");
-            rtp.set_nonblocking(true).expect("a socket");
+            let rtp = media_socket();
+            rtp.connect(remote).expect("loopback");
             Call {
                 rtp,
                 id: String::new(),
@@ -117,14 +119,15 @@ impl Calls {
     pub fn talk(&mut self, duration: Duration) -> Spacing {
         const SLICES: usize = 10;
         let started = Instant::now();
-        let mut packet = [0xd5u8; 172];
+        let speech = fs::read(SPEECH).expect("the scenarios' speech");
+        let mut packet = [0u8; 172];
         let slices = (duration.as_millis() / (FRAME.as_millis() / SLICES as u128)) as u32;
         for slice in 0..slices {
             let due = started + FRAME * slice / SLICES as u32;
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
             for (number, call) in self.calls.iter_mut().enumerate() {
                 if number % SLICES == slice as usize % SLICES {
-                    call.speak(&mut packet);
+                    call.speak(&mut packet, &speech);
                     call.listen();
                 }
             }
@@ -176,6 +179,8 @@ impl Call {
         let port = answer.lines().find_map(|line| line.strip_prefix("m=audio ")).expect("an SDP answer");
         let port = port.split(' ').next().and_then(|port| port.parse().ok()).expect("a port");
         call.remote = SocketAddr::new(local.ip(), port);
+        // others on this machine may still send to a port that was theirs before
+        call.rtp.connect(call.remote).expect("loopback");
         call.send(sip, "ACK", 1, "Content-Type: text/plain", "");
         call
     }
@@ -217,14 +222,16 @@ impl Call {
         sip.send(text.as_bytes()).expect("loopback takes what we send");
     }
 
-    fn speak(&mut self, packet: &mut [u8; 172]) {
+    fn speak(&mut self, packet: &mut [u8; 172], speech: &[u8]) {
         self.sequence = self.sequence.wrapping_add(1);
         packet[0] = 0x80;
         packet[1] = 0;
         packet[2..4].copy_from_slice(&self.sequence.to_be_bytes());
         packet[4..8].copy_from_slice(&(u32::from(self.sequence) * 160).to_be_bytes());
+        let frames = speech.len() / 160;
+        packet[12..].copy_from_slice(&speech[self.sequence as usize % frames * 160..][..160]);
         // the last packets of a call that has ended find nobody
-        self.rtp.send_to(packet, self.remote).ok();
+        self.rtp.send(packet).ok();
     }
 
     /// Reads what has come, each packet with the time the kernel took it: ours to read it does not count.

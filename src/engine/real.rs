@@ -140,16 +140,24 @@ const BATCH: usize = 4;
 const MAX_BATCHES: usize = 4;
 
 thread_local! {
-    /// What the media sockets of a thread read into: one at a time needs it, so one a thread is enough.
-    static RECEIVED: RefCell<Received> = RefCell::new(Received {
-        headers: MultiHeaders::preallocate(BATCH, None),
-        buffers: Box::new([[0; MAX_MEDIA_DATAGRAM]; BATCH]),
-    });
+    /// What the media sockets of a thread read into: one at a time needs it, so one a thread is enough. One for each
+    /// kind of address: the room that the headers have for one is only as large as the last that was received.
+    static RECEIVED_V4: RefCell<Received> = RefCell::default();
+    static RECEIVED_V6: RefCell<Received> = RefCell::default();
 }
 
 struct Received {
     headers: MultiHeaders<SockaddrStorage>,
     buffers: Box<[[u8; MAX_MEDIA_DATAGRAM]; BATCH]>,
+}
+
+impl Default for Received {
+    fn default() -> Received {
+        Received {
+            headers: MultiHeaders::preallocate(BATCH, None),
+            buffers: Box::new([[0; MAX_MEDIA_DATAGRAM]; BATCH]),
+        }
+    }
 }
 
 impl Received {
@@ -191,7 +199,8 @@ impl MediaSocket for RealMediaSocket {
     }
 
     fn receive(&mut self, take: &mut dyn FnMut(SocketAddr, &[u8])) {
-        RECEIVED.with_borrow_mut(|received| (0..MAX_BATCHES).all(|_| received.read(&self.socket, take)));
+        let received = if self.local.is_ipv4() { &RECEIVED_V4 } else { &RECEIVED_V6 };
+        received.with_borrow_mut(|received| (0..MAX_BATCHES).all(|_| received.read(&self.socket, take)));
     }
 
     fn send(&mut self, bytes: &[u8], to: SocketAddr) {

@@ -131,7 +131,7 @@ impl Call {
         static BEGINNING: LazyLock<Vec<i16>> = LazyLock::new(|| {
             sound::prompt("message-sent").into_iter().skip_while(|sample| sample.abs() < 500).take(2000).collect()
         });
-        self.ended || sound::contains(&self.heard, &BEGINNING, 0.9)
+        self.ended || sound::find(&self.heard, &BEGINNING, 0.9).is_some()
     }
 
     fn talk_until(&mut self, mut over: impl FnMut(&mut Call) -> bool) -> Result<(), Cut> {

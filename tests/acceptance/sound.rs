@@ -26,6 +26,14 @@ pub fn read_wav(bytes: &[u8]) -> Vec<i16> {
     reader.into_samples().collect::<Result<_, _>>().unwrap()
 }
 
+pub fn write_wav(file: &Path, sound: &[i16]) {
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let mut writer = hound::WavWriter::create(file, spec).unwrap();
+    sound.iter().for_each(|sample| writer.write_sample(*sample).unwrap());
+    writer.finalize().unwrap();
+}
+
 pub fn seconds(sound: &[i16]) -> f64 {
     sound.len() as f64 / 8000.0
 }
@@ -52,16 +60,17 @@ fn correlation_at(a: &[i16], b: &[i16], shift: isize) -> f64 {
     product as f64 / (energy(a) * energy(b)).sqrt().max(1.0)
 }
 
-/// Whether a piece of sound is heard somewhere, at least so much alike.
-pub fn contains(heard: &[i16], piece: &[i16], alike: f64) -> bool {
-    heard.windows(piece.len()).any(|window| correlation_at(window, piece, 0) >= alike)
+/// Where a piece of sound is first heard, at least so much alike: the position behind it.
+pub fn find(heard: &[i16], piece: &[i16], alike: f64) -> Option<usize> {
+    let begins = heard.windows(piece.len()).position(|window| correlation_at(window, piece, 0) >= alike)?;
+    Some(begins + piece.len())
 }
 
 #[test]
 fn a_piece_is_found_where_it_is_and_nowhere_else() {
     let speech = speech();
-    assert!(contains(&speech[2000..14000], &speech[4000..8000], 0.99));
-    assert!(!contains(&speech[..10000], &speech[20000..24000], 0.6));
+    assert_eq!(find(&speech[2000..14000], &speech[4000..8000], 0.99), Some(6000));
+    assert_eq!(find(&speech[..10000], &speech[20000..24000], 0.6), None);
 }
 
 #[test]

@@ -1,28 +1,27 @@
-//! The far end of one call: it dials, expects, hears, speaks, presses keys and hangs up, as the story says.
+//! The far end of one call: it dials, expects, answers and hangs up, as the story says. What it hears and says is in
+//! `sounding`, the wire in `line`.
 
-use std::cell::{Ref, RefCell, RefMut};
-use std::collections::VecDeque;
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ringpost::engine::environment::{BoxStream, Environment, MediaSocket, StreamListener};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
+use ringpost::engine::Environment;
 
 use crate::invite::{Invite, Transport, offer};
-use crate::rtp::{Heard, Media};
-use crate::sip::{Ladder, Sip};
-use crate::sound;
+use crate::rtp::Media;
+use crate::sip::Sip;
 use crate::world::World;
+
+mod line;
+mod sounding;
+
+pub use line::{Line, Way, whole_messages};
 
 /// Longer than any timer of SIP.
 const PATIENCE: Duration = Duration::from_secs(40);
-/// Longer than the node ever speaks without a pause.
-const EARSHOT: Duration = Duration::from_secs(45);
 /// Longer than the node waits for anything before it says something by itself.
 const TIMERS: Duration = Duration::from_secs(100);
-const KEY_HELD: Duration = Duration::from_millis(100);
 
 pub struct Caller {
     world: World,
@@ -44,21 +43,6 @@ pub struct Caller {
     over: bool,
 }
 
-/// What the clock of the world moves.
-pub struct Line {
-    name: String,
-    way: Way,
-    media: Media,
-    responses: VecDeque<Sip>,
-    requests: VecDeque<Sip>,
-}
-
-/// How SIP gets to the node and back.
-pub enum Way {
-    Datagrams { socket: Box<dyn MediaSocket>, node: SocketAddr },
-    Stream { writer: WriteHalf<BoxStream>, received: Rc<RefCell<Vec<u8>>>, segment: usize },
-}
-
 impl Caller {
     pub fn new(invite: Invite, way: Way, local: SocketAddr, number: u64) -> Caller {
         let world = invite.world.clone();
@@ -69,7 +53,7 @@ impl Caller {
         let rtcp = world.environment().bind_media(rtcp).expect("an RTCP socket");
         let mut media = Media::new(socket, rtcp, invite.law, number);
         media.network = invite.network;
-        let line = Line { name, way, media, responses: VecDeque::new(), requests: VecDeque::new() };
+        let line = Line::new(name, way, media);
         let line = Rc::new(RefCell::new(line));
         world.add_line(&line);
         Caller {
@@ -398,192 +382,6 @@ impl Caller {
         bye
     }
 
-    // ---- what is heard
-
-    /// Waits until this prompt was heard in full, after all that was heard before.
-    pub fn hear(&mut self, prompt: &str) -> &mut Caller {
-        self.hear_sound(prompt, &sound::prompt(prompt))
-    }
-
-    pub fn hear_all(&mut self, prompts: &[&str]) -> &mut Caller {
-        prompts.iter().for_each(|prompt| _ = self.hear(prompt));
-        self
-    }
-
-    pub fn hear_sound(&mut self, what: &str, samples: &[i16]) -> &mut Caller {
-        let wanted = samples.to_vec();
-        let find = |heard: &[i16]| Some(sound::find(&wanted, heard)? + wanted.len() - 160);
-        self.listen(what, wanted.len(), find);
-        self
-    }
-
-    pub fn hear_tone(&mut self) -> &mut Caller {
-        self.listen("the record tone", 6000, sound::find_tone);
-        self
-    }
-
-    /// Waits until something like this was heard: it has been through the node's recording.
-    pub fn hear_sound_alike(&mut self, what: &str, samples: &[i16]) -> &mut Caller {
-        let wanted = samples.to_vec();
-        self.forget_what_was_heard();
-        self.world.run(Duration::from_millis(wanted.len() as u64 / 8 + 1500));
-        let (score, lag) = sound::correlation(&wanted, &self.heard().samples[self.heard().listened..]);
-        assert!(score > 0.98, "{what} was not heard: correlation {score} at {lag}");
-        self.media().heard.listened += lag.unsigned_abs() as usize + wanted.len();
-        self
-    }
-
-    /// Waits until `find` finds something as long as `length` in what was not listened to yet; it says where that ends.
-    fn listen(&mut self, what: &str, length: usize, find: impl Fn(&[i16]) -> Option<usize>) {
-        let mut looked_at = 0;
-        let found = self.world.clone().wait(EARSHOT, || {
-            let mut line = self.line.borrow_mut();
-            let Heard { samples, listened, .. } = &mut line.media.heard;
-            if samples.len() == looked_at {
-                return false;
-            }
-            let from = looked_at.saturating_sub(length).max(*listened);
-            looked_at = samples.len();
-            let end = find(&samples[from..]);
-            end.into_iter().for_each(|end| *listened = from + end);
-            end.is_some()
-        });
-        assert!(found, "{what} was not heard within {EARSHOT:?}");
-    }
-
-    /// All that was heard so far counts as listened to.
-    pub fn forget_what_was_heard(&mut self) {
-        let heard = &mut self.line.borrow_mut().media.heard;
-        heard.listened = heard.samples.len();
-    }
-
-    /// Whether this prompt was heard, at any time of the call.
-    pub fn has_heard(&self, prompt: &str) -> bool {
-        sound::find(&sound::prompt(prompt), &self.line.borrow().media.heard.samples).is_some()
-    }
-
-    pub fn heard(&self) -> Ref<'_, Heard> {
-        Ref::map(self.line.borrow(), |line| &line.media.heard)
-    }
-
-    /// Nothing came for as long as the call has lasted but a packet each 20 ms, each following the other.
-    pub fn assert_steady_stream(&self) {
-        let heard = self.heard();
-        assert!(heard.packets.len() > 50, "only {} packets", heard.packets.len());
-        for pair in heard.packets.windows(2) {
-            let (before, after) = (pair[0], pair[1]);
-            assert_eq!(after.sequence, before.sequence.wrapping_add(1), "{before:?} {after:?}");
-            assert_eq!(after.timestamp, before.timestamp.wrapping_add(160), "{before:?} {after:?}");
-            assert_eq!((after.ssrc, after.from), (before.ssrc, before.from));
-            assert_eq!(after.at - before.at, Duration::from_millis(20), "{before:?} {after:?}");
-        }
-    }
-
-    // ---- what is said
-
-    /// Says it, and is silent when it is said.
-    pub fn say(&mut self, samples: &[i16]) -> &mut Caller {
-        self.begin_to_say(samples);
-        self.finish_speaking()
-    }
-
-    /// Says it while the story goes on.
-    pub fn begin_to_say(&mut self, samples: &[i16]) -> &mut Caller {
-        self.media().say(samples);
-        self
-    }
-
-    pub fn finish_speaking(&mut self) -> &mut Caller {
-        let long = Duration::from_secs(3600);
-        assert!(self.world.clone().wait(long, || self.line.borrow().media.is_silent()), "the line is stuck");
-        self
-    }
-
-    pub fn stay_silent(&mut self, time: Duration) -> &mut Caller {
-        self.world.run(time);
-        self
-    }
-
-    /// Presses a key as telephone-events, and waits until the node has acted on it.
-    pub fn press(&mut self, key: char) -> &mut Caller {
-        self.media().press(key, KEY_HELD);
-        self.finish_speaking();
-        self.world.run(Duration::from_millis(100));
-        self
-    }
-
-    /// One key right after the other.
-    pub fn press_quickly(&mut self, keys: &str) -> &mut Caller {
-        for key in keys.chars() {
-            self.media().press(key, Duration::from_millis(60));
-            self.media().say(&[0; 480]);
-        }
-        self.finish_speaking()
-    }
-
-    pub fn press_by_info(&mut self, key: char) -> &mut Caller {
-        let body = format!("Signal={key}\r\nDuration=160\r\n");
-        self.request("INFO", &[], Some(("application/dtmf-relay", &body)));
-        self.expect(200);
-        self
-    }
-
-    /// The line itself, for stories about packets.
-    pub fn media(&mut self) -> RefMut<'_, Media> {
-        RefMut::map(self.line.borrow_mut(), |line| &mut line.media)
-    }
-
-    /// The node's side of the media.
-    pub fn node_media(&self) -> SocketAddr {
-        self.line.borrow().media.remote.expect("the media was agreed")
-    }
-
-    /// Our media moves to another port; the node is not told.
-    pub fn move_media(&mut self, by: u16) -> SocketAddr {
-        let before = self.media().local();
-        let moved = SocketAddr::new(before.ip(), before.port() + by);
-        let socket = self.world.environment().bind_media(moved).expect("an RTP socket");
-        self.media().rebind(socket);
-        moved
-    }
-
-    /// Our connection is gone, and we with it for all that SIP can tell.
-    pub fn disconnect(&mut self) {
-        self.line.borrow_mut().way.close(&self.world);
-        let socket = self.world.environment().bind_media(SocketAddr::new(self.local.ip(), 9)).expect("a socket");
-        self.line.borrow_mut().way = Way::Datagrams { socket, node: self.world.node() };
-        self.world.run(Duration::from_millis(5));
-    }
-
-    /// Takes the next connection the node opens to our Contact.
-    pub fn accept_from(&mut self, listener: &mut dyn StreamListener) {
-        let mut accepted = None;
-        self.world.clone().wait(PATIENCE, || {
-            let mut context = Context::from_waker(Waker::noop());
-            if let Poll::Ready(arrived) = listener.poll_accept(&mut context) {
-                accepted = Some(arrived.expect("a connection").0);
-            }
-            accepted.is_some()
-        });
-        let stream = accepted.expect("the node opens a connection to our Contact");
-        self.line.borrow_mut().way = Way::over(&self.world, stream, usize::MAX);
-        self.world.run(Duration::from_millis(5));
-    }
-
-    /// Our signalling address.
-    pub fn local(&self) -> SocketAddr {
-        self.local
-    }
-
-    /// Our connection is lost, and we open another.
-    pub fn reconnect(&mut self) {
-        self.line.borrow_mut().way.close(&self.world);
-        self.world.run(Duration::from_millis(5));
-        let local = SocketAddr::new(self.local.ip(), self.local.port() + 1);
-        let way = Way::stream(&self.world, local, self.world.node(), usize::MAX);
-        self.line.borrow_mut().way = way;
-    }
-
     // ---- the wire
 
     fn request_line(&mut self, method: &str) -> Sip {
@@ -624,90 +422,4 @@ impl Caller {
         self.world.ladder().sent(self.world.now(), &line.name, message);
         line.way.send(&self.world, &message.to_bytes());
     }
-}
-
-impl Line {
-    pub fn transmit(&mut self, now: Duration) {
-        self.media.transmit(now);
-    }
-
-    pub fn receive(&mut self, now: Duration, ladder: &Ladder) {
-        for message in self.way.receive() {
-            ladder.received(now, &self.name, &message);
-            match message.status() {
-                Some(_) => self.responses.push_back(message),
-                None => self.requests.push_back(message),
-            }
-        }
-        self.media.receive(now);
-    }
-}
-
-impl Way {
-    pub fn datagrams(world: &World, local: SocketAddr, node: SocketAddr) -> Way {
-        Way::Datagrams { socket: world.environment().bind_media(local).expect("a SIP socket"), node }
-    }
-
-    /// A connection over which so many octets are sent at once.
-    pub fn stream(world: &World, local: SocketAddr, node: SocketAddr, segment: usize) -> Way {
-        let stream = world.environment().connect_from(local, node).expect("the node listens");
-        Way::over(world, Box::new(stream), segment)
-    }
-
-    fn over(world: &World, stream: BoxStream, segment: usize) -> Way {
-        let (mut reader, writer) = tokio::io::split(stream);
-        let received = Rc::new(RefCell::new(Vec::new()));
-        let inbox = received.clone();
-        world.block_on(async {
-            actix_rt::spawn(async move {
-                let mut buffer = [0; 4096];
-                while let Ok(length @ 1..) = reader.read(&mut buffer).await {
-                    inbox.borrow_mut().extend(&buffer[..length]);
-                }
-            });
-        });
-        Way::Stream { writer, received, segment }
-    }
-
-    fn close(&mut self, world: &World) {
-        if let Way::Stream { writer, .. } = self {
-            world.block_on(async { writer.shutdown().await }).expect("the connection is open");
-        }
-    }
-
-    fn send(&mut self, world: &World, bytes: &[u8]) {
-        match self {
-            Way::Datagrams { socket, node } => socket.send(bytes, *node),
-            Way::Stream { writer, segment, .. } => {
-                for segment in bytes.chunks(*segment) {
-                    world.block_on(async {
-                        writer.write_all(segment).await.expect("the node reads");
-                        tokio::time::sleep(Duration::from_millis(1)).await;
-                    });
-                }
-            }
-        }
-    }
-
-    fn receive(&mut self) -> Vec<Sip> {
-        let mut messages = Vec::new();
-        match self {
-            Way::Datagrams { socket, .. } => socket.receive(&mut |_, bytes| messages.push(Sip::parse(bytes))),
-            Way::Stream { received, .. } => messages.extend(whole_messages(&mut received.borrow_mut())),
-        }
-        messages
-    }
-}
-
-/// Takes the messages that are complete out of what a stream has brought.
-pub fn whole_messages(received: &mut Vec<u8>) -> Vec<Sip> {
-    let mut messages = Vec::new();
-    while let Some(head) = received.windows(4).position(|window| window == b"\r\n\r\n") {
-        let length: usize = Sip::parse(&received[..head + 4]).get("Content-Length").parse().expect("a length");
-        if received.len() < head + 4 + length {
-            break;
-        }
-        messages.push(Sip::parse(&received.drain(..head + 4 + length).collect::<Vec<u8>>()));
-    }
-    messages
 }

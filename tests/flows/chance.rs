@@ -114,9 +114,8 @@ fn act(caller: &mut Caller, lots: &mut Lots) {
         11 => _ = caller.ask(["OPTIONS", "UPDATE", "INFO", "PRACK", "DANCE"][lots.below(5)], &[], None),
         12 => caller.acknowledge_again(),
         13 => caller.request_again(),
-        14 => caller.send_octets(
-            &[b"\r\n\r\n".as_slice(), b"BYE", b"\xff\0\xff", b"ACK sip:x SIP/2.0\r\n\r\n"][lots.below(4)].to_vec(),
-        ),
+        14 => caller
+            .send_octets([b"\r\n\r\n".as_slice(), b"BYE", b"\xff\0\xff", b"ACK sip:x SIP/2.0\r\n\r\n"][lots.below(4)]),
         _ if lots.below(3) == 0 => caller.leave(),
         _ => caller.vanish(),
     }

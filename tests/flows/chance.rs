@@ -10,7 +10,7 @@ use crate::sound::words;
 use crate::world::World;
 
 /// Worlds, each with its own lots.
-const WORLDS: u64 = 25;
+const WORLDS: u64 = 15;
 /// Callers at once.
 const CALLERS: usize = 3;
 

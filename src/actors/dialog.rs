@@ -78,6 +78,9 @@ impl Dialog {
             dial_plan = call.details.dial_plan,
             mailbox = call.details.mailbox.alias
         );
+        let details = &call.details;
+        let caller = details.caller.as_ref().and_then(|caller| caller.number.as_deref()).unwrap_or("anonymous");
+        tracing::info!(parent: &span, gateway = details.gateway, caller, reason = details.reason, "call taken");
         let session = Session::new(call.session_setup(incoming, &equipment));
         let dialog = Dialog {
             key,

@@ -1,7 +1,6 @@
 # The two commands of the README are `make run` and `make test`; everything else is for those who change the code.
 
 SHELL := /bin/bash
-SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: run build test check peers bench prompts
 
@@ -24,5 +23,8 @@ test: peers ## everything: unit, property, flows on virtual time, real calls
 	else RUST_TEST_THREADS=6 cargo test --locked --no-fail-fast; \
 	fi
 
-bench:
+bench: ## what a call costs; docs/PERFORMANCE.md keeps the figures
 	cargo bench --locked
+
+prompts: ## render prompts/*/catalogue.toml to sound files (needs what docs/prompts.md names)
+	scripts/render-prompts

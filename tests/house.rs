@@ -68,6 +68,7 @@ const RULES: &[Rule] = &[
             "prompts",
             "directory::Language",
             "media::wav",
+            "media::{samples_in, tone, wav}",
             "media::tone",
             "media::dtmf",
             "engine::Disk",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::rtp_ports::MediaSockets;
 use super::sip_endpoint::Incoming;
-use super::um_worker::Equipment;
+use super::um_worker::{Equipment, RETRY_AFTER};
 use crate::apps::{CallAnsweringSetup, CalledName};
 use crate::directory::{
     CallFacts, Caller as CallerFacts, Destination, Directory, DivertedFrom, Mailbox, ReasonForCall, Resolved, resolve,
@@ -62,11 +62,11 @@ impl Call {
                 return Err(Refusal::new(Status::TEMPORARILY_UNAVAILABLE, text));
             }
         };
-        let bind = if flow.local.ip().is_unspecified() { flow.local.ip() } else { address };
-        let sockets = equipment
-            .ports
-            .bind(&*equipment.environment, bind)
-            .map_err(|error| Refusal::new(Status::SERVICE_UNAVAILABLE, &format!("no RTP port: {error}")))?;
+        // where SIP is listened for, so is media; `address` may be one that only peers know
+        let sockets = equipment.ports.bind(&*equipment.environment, flow.local.ip()).map_err(|error| {
+            let why = format!("no RTP port: {error}");
+            Refusal::new(Status::SERVICE_UNAVAILABLE, &why).retry_after(RETRY_AFTER)
+        })?;
         let details = details(request, &resolved, &mailbox, reason, calling.as_ref(), equipment);
         Ok(Call {
             details,

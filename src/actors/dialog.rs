@@ -7,7 +7,7 @@ use super::alarm::Alarm;
 use super::call::{Call, Greetings};
 use super::media_clock::StreamKey;
 use super::rtp_stream::{Ordered, RtpStream, StopStream};
-use super::sip_endpoint::{Incoming, Outgoing};
+use super::sip_endpoint::{Forget, Incoming, Outgoing};
 use super::spool_writer::{self, Begin, CannotRecord, Ending, Finish, ReadBack, Truncate};
 use super::um_worker::{CallEnded, Equipment, UmWorker};
 use crate::apps::conversation::{self as app, Outcome};
@@ -15,7 +15,7 @@ use crate::apps::{CallAnswering, KeyPad, KeySource};
 use crate::media::recorder::{RecordEnd, RecordRules};
 use crate::media::stream::{Order, Quality, Stream, StreamConfig, StreamEvent};
 use crate::protocol::sip::dialog::{self as session, EndCause, Session};
-use crate::protocol::sip::endpoint::{ClientTransaction, DialogKey, ServerTransaction};
+use crate::protocol::sip::endpoint::{self, ClientTransaction, DialogKey, ServerTransaction};
 use crate::protocol::sip::{Request, Response};
 
 pub struct Dialog {
@@ -78,6 +78,9 @@ impl Dialog {
             dial_plan = call.details.dial_plan,
             mailbox = call.details.mailbox.alias
         );
+        let details = &call.details;
+        let caller = details.caller.as_ref().and_then(|caller| caller.number.as_deref()).unwrap_or("anonymous");
+        tracing::info!(parent: &span, gateway = details.gateway, caller, reason = details.reason, "call taken");
         let session = Session::new(call.session_setup(incoming, &equipment));
         let dialog = Dialog {
             key,
@@ -121,23 +124,21 @@ impl Dialog {
     }
 
     fn carry_out_one(&mut self, command: session::Command, ctx: &mut Context<Self>) {
+        use endpoint::Event;
         use session::Command::*;
-        let endpoint = &self.equipment.endpoint;
-        match command {
-            Respond { transaction, response } => endpoint.do_send(Outgoing::Respond { transaction, response }),
-            Request { client, request, flow } => {
-                endpoint.do_send(Outgoing::Request { client, dialog: self.key, request, flow });
-            }
-            SendAck { request, flow } => endpoint.do_send(Outgoing::Ack { request, flow }),
-            Bind { call_id, local_tag, remote_tag } => {
-                endpoint.do_send(Outgoing::Bind { dialog: self.key, call_id, local_tag, remote_tag });
-            }
-            Media(plan) => self.order(Order::Plan(plan), ctx),
-            Established => self.tell_application(app::Event::Answered, ctx),
-            Key { key, .. } => self.press(KeySource::Signalling, key, ctx),
-            HungUp => self.hang_up(ctx),
-            Ended { cause } => self.end(cause, ctx),
-        }
+        let dialog = self.key;
+        let for_endpoint = match command {
+            Respond { transaction, response } => Event::Respond { transaction, response },
+            Request { client, request, flow } => Event::Request { client, dialog, request, flow },
+            SendAck { request, flow } => Event::Ack { request, flow },
+            Bind { call_id, local_tag, remote_tag } => Event::Bind { dialog, call_id, local_tag, remote_tag },
+            Media(plan) => return self.order(Order::Plan(plan), ctx),
+            Established => return self.tell_application(app::Event::Answered, ctx),
+            Key { key, .. } => return self.press(KeySource::Signalling, key, ctx),
+            HungUp => return self.hang_up(ctx),
+            Ended { cause } => return self.end(cause, ctx),
+        };
+        self.equipment.endpoint.do_send(Outgoing(for_endpoint));
     }
 
     /// Runs the voice application and carries out what it asked for, in order.
@@ -337,7 +338,7 @@ impl Actor for Dialog {
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        self.equipment.endpoint.do_send(Outgoing::Forget { dialog: self.key });
+        self.equipment.endpoint.do_send(Forget(self.key));
         self.worker.do_send(CallEnded(self.key));
     }
 }

@@ -13,7 +13,7 @@ use super::dialog::{Dialog, DialogEvent};
 use super::transport::{Connection, Write};
 use crate::engine::Environment;
 use crate::engine::environment::DatagramSocket;
-use crate::protocol::sip::endpoint::{self, ClientTransaction, Command, DialogKey, Endpoint, ServerTransaction};
+use crate::protocol::sip::endpoint::{self, Command, DialogKey, Endpoint, ServerTransaction};
 use crate::protocol::sip::{ConnectionId, Flow, Message as SipMessage, Request, Response, Transport};
 
 /// Datagrams that may wait for the endpoint; more are dropped and sent again by their senders.
@@ -101,32 +101,12 @@ pub struct ConnectionClosed {
 /// What a dialog, or whoever refuses a call, asks of the endpoint.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub enum Outgoing {
-    Respond {
-        transaction: ServerTransaction,
-        response: Response,
-    },
-    Request {
-        client: ClientTransaction,
-        dialog: DialogKey,
-        request: Request,
-        flow: Flow,
-    },
-    Ack {
-        request: Request,
-        flow: Flow,
-    },
-    Bind {
-        dialog: DialogKey,
-        call_id: String,
-        local_tag: String,
-        remote_tag: String,
-    },
-    /// The call is over; nothing of it is kept but transactions that still run.
-    Forget {
-        dialog: DialogKey,
-    },
-}
+pub struct Outgoing(pub endpoint::Event);
+
+/// The call is over; nothing of it is kept but transactions that still run.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Forget(pub DialogKey);
 
 /// The actor that owns a dialog from now on.
 #[derive(Message)]
@@ -340,21 +320,17 @@ impl Handler<Unreadable> for SipEndpoint {
 impl Handler<Outgoing> for SipEndpoint {
     type Result = ();
 
-    fn handle(&mut self, outgoing: Outgoing, ctx: &mut Self::Context) {
-        use endpoint::Event;
-        let event = match outgoing {
-            Outgoing::Respond { transaction, response } => Event::Respond { transaction, response },
-            Outgoing::Request { client, dialog, request, flow } => Event::Request { client, dialog, request, flow },
-            Outgoing::Ack { request, flow } => Event::Ack { request, flow },
-            Outgoing::Bind { dialog, call_id, local_tag, remote_tag } => {
-                Event::Bind { dialog, call_id, local_tag, remote_tag }
-            }
-            Outgoing::Forget { dialog } => {
-                self.forget(dialog);
-                Event::Unbind { dialog }
-            }
-        };
+    fn handle(&mut self, Outgoing(event): Outgoing, ctx: &mut Self::Context) {
         self.step(event, ctx);
+    }
+}
+
+impl Handler<Forget> for SipEndpoint {
+    type Result = ();
+
+    fn handle(&mut self, Forget(dialog): Forget, ctx: &mut Self::Context) {
+        self.forget(dialog);
+        self.step(endpoint::Event::Unbind { dialog }, ctx);
     }
 }
 

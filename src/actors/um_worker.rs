@@ -13,18 +13,18 @@ use super::call::Call;
 use super::dialog::{Dialog, HangUp};
 use super::media_clock::MediaClock;
 use super::rtp_ports::RtpPorts;
-use super::sip_endpoint::{Incoming, Outgoing, Own, SipEndpoint};
+use super::sip_endpoint::{Forget, Incoming, Outgoing, Own, SipEndpoint};
 use super::spool_writer::{SpoolState, SpoolWriter};
 use crate::directory::Directory;
 use crate::engine::Environment;
 use crate::mailbox::greetings::Greetings;
 use crate::prompts::Prompts;
 use crate::protocol::sip::dialog::{Refusal, options_answer};
-use crate::protocol::sip::endpoint::{DialogKey, ServerTransaction};
+use crate::protocol::sip::endpoint::{self, DialogKey, ServerTransaction};
 use crate::protocol::sip::{Flow, HeaderName, Method, Response, Status};
 
 /// A full or stopping server is asked again after so long.
-const RETRY_AFTER: Duration = Duration::from_secs(10);
+pub const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// What every call of this worker shares.
 #[derive(Clone)]
@@ -113,7 +113,7 @@ impl UmWorker {
                 );
                 let response = refusal.response(&request);
                 self.respond(transaction, response);
-                self.equipment.endpoint.do_send(Outgoing::Forget { dialog: key });
+                self.equipment.endpoint.do_send(Forget(key));
             }
         }
     }
@@ -164,7 +164,7 @@ impl UmWorker {
     }
 
     fn respond(&self, transaction: ServerTransaction, response: Response) {
-        self.equipment.endpoint.do_send(Outgoing::Respond { transaction, response });
+        self.equipment.endpoint.do_send(Outgoing(endpoint::Event::Respond { transaction, response }));
     }
 }
 

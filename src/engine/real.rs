@@ -140,32 +140,32 @@ const BATCH: usize = 4;
 const MAX_BATCHES: usize = 4;
 
 thread_local! {
-    /// What the media sockets of a thread read into: one at a time needs it, so one a thread is enough.
-    static RECEIVED: RefCell<Received> = RefCell::new(Received {
-        v4: MultiHeaders::preallocate(BATCH, None),
-        v6: MultiHeaders::preallocate(BATCH, None),
-        buffers: Box::new([[0; MAX_MEDIA_DATAGRAM]; BATCH]),
-    });
+    /// What the media sockets of a thread read into: one at a time needs it, so one a thread is enough. One for each
+    /// kind of address: the room that the headers have for one is only as large as the last that was received.
+    static RECEIVED_V4: RefCell<Received> = RefCell::default();
+    static RECEIVED_V6: RefCell<Received> = RefCell::default();
 }
 
 struct Received {
-    /// A header keeps the length of the address read last, and has no room for a longer one: each family has its own.
-    v4: MultiHeaders<SockaddrStorage>,
-    v6: MultiHeaders<SockaddrStorage>,
+    headers: MultiHeaders<SockaddrStorage>,
     buffers: Box<[[u8; MAX_MEDIA_DATAGRAM]; BATCH]>,
+}
+
+impl Default for Received {
+    fn default() -> Received {
+        Received {
+            headers: MultiHeaders::preallocate(BATCH, None),
+            buffers: Box::new([[0; MAX_MEDIA_DATAGRAM]; BATCH]),
+        }
+    }
 }
 
 impl Received {
     /// Reads a batch from a socket; whether more may be waiting.
-    fn read(
-        &mut self,
-        RealMediaSocket { socket, local }: &RealMediaSocket,
-        take: &mut dyn FnMut(SocketAddr, &[u8]),
-    ) -> bool {
-        let headers = if local.is_ipv6() { &mut self.v6 } else { &mut self.v4 };
+    fn read(&mut self, socket: &UdpSocket, take: &mut dyn FnMut(SocketAddr, &[u8])) -> bool {
         let mut slices = self.buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
         let flags = MsgFlags::MSG_DONTWAIT;
-        match recvmmsg(socket.as_raw_fd(), headers, slices.iter_mut(), flags, None) {
+        match recvmmsg(socket.as_raw_fd(), &mut self.headers, slices.iter_mut(), flags, None) {
             Ok(messages) => {
                 let mut count = 0;
                 for message in messages {
@@ -199,7 +199,8 @@ impl MediaSocket for RealMediaSocket {
     }
 
     fn receive(&mut self, take: &mut dyn FnMut(SocketAddr, &[u8])) {
-        RECEIVED.with_borrow_mut(|received| (0..MAX_BATCHES).all(|_| received.read(self, take)));
+        let received = if self.local.is_ipv4() { &RECEIVED_V4 } else { &RECEIVED_V6 };
+        received.with_borrow_mut(|received| (0..MAX_BATCHES).all(|_| received.read(&self.socket, take)));
     }
 
     fn send(&mut self, bytes: &[u8], to: SocketAddr) {

@@ -11,6 +11,7 @@ use tokio::io::DuplexStream;
 
 use super::disk::{Disk, MemoryDisk};
 use super::environment::{BoxFuture, BoxStream, DatagramSocket, Environment, MediaSocket, StreamListener};
+use crate::protocol::random::Random;
 
 /// What a stream holds on its way, in octets.
 const STREAM_BUFFER: usize = 256 << 10;
@@ -28,7 +29,7 @@ pub struct VirtualEnvironment {
 struct World {
     datagrams: HashMap<SocketAddr, Inbox>,
     listeners: HashMap<SocketAddr, Arrivals>,
-    random: u64,
+    random: Random,
     next_port: u16,
 }
 
@@ -48,7 +49,12 @@ impl VirtualEnvironment {
     /// A world whose node lives at `home`; one seed gives one sequence of random numbers.
     /// Must be made inside the runtime whose clock it follows.
     pub fn new(home: IpAddr, seed: u64) -> VirtualEnvironment {
-        let world = World { datagrams: HashMap::new(), listeners: HashMap::new(), random: seed, next_port: 40_000 };
+        let world = World {
+            datagrams: HashMap::new(),
+            listeners: HashMap::new(),
+            random: Random::new(seed),
+            next_port: 40_000,
+        };
         VirtualEnvironment {
             world: Arc::new(Mutex::new(world)),
             disk: MemoryDisk::default(),
@@ -110,15 +116,6 @@ impl World {
         self.next_port = self.next_port.wrapping_add(2).max(40_000);
         self.next_port
     }
-
-    /// SplitMix64: one seed, one sequence.
-    fn random(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
 }
 
 impl Environment for VirtualEnvironment {
@@ -132,7 +129,7 @@ impl Environment for VirtualEnvironment {
     fn fill_random(&self, bytes: &mut [u8]) {
         let mut world = self.world();
         for chunk in bytes.chunks_mut(8) {
-            let random = world.random().to_le_bytes();
+            let random = world.random.draw().to_le_bytes();
             chunk.iter_mut().zip(random).for_each(|(byte, random)| *byte = random);
         }
     }

@@ -82,6 +82,90 @@ fn any_key_skips_the_greeting() {
 }
 
 #[test]
+fn zero_and_star_are_kept_for_what_is_not_there_yet() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().dial();
+    caller.expect(200);
+    caller.hear("person-at-extension").press('0').hear("operator-not-available");
+    caller.press('*').hear_all(&["invalid-option", "record-after-tone"]).hear_tone();
+    caller.say(&speech()).hang_up();
+    world.mailbox("alice").only_message().audio().assert_holds(&speech(), 0.99);
+    world.assert_idle();
+}
+
+#[test]
+fn history_info_tells_for_whom_the_call_was() {
+    let world = World::new();
+    let history = "<sip:1002@pbx.example.test>;index=1, \
+                   <sip:5000@192.0.2.1?Reason=SIP%3Bcause%3D408>;index=1.1;mp=1";
+    let mut caller = world.gateway().invite("5000").header("History-Info", history).dial();
+    caller.expect(200);
+    caller.hear_tone().say(&speech()).hang_up();
+    world.mailbox("bob").only_message();
+    world.assert_idle();
+}
+
+#[test]
+fn numbers_and_addresses_lead_to_mailboxes_too() {
+    let world = World::with(|begin| {
+        begin.organisation(
+            r#"
+            [[dial_plan]]
+            name = "World"
+            uri_type = "E164"
+            number_of_digits_in_extension = 5
+            country_or_region_code = "1"
+            [[mailbox_policy]]
+            name = "World Policy"
+            dial_plan = "World"
+            [[hunt_group]]
+            name = "World Pilot"
+            ip_gateway = "Loopback"
+            dial_plan = "World"
+            pilot_identifier = ["+14255559900"]
+            [[mailbox]]
+            alias = "ada"
+            email_address = "ada@example.test"
+            mailbox_policy = "World Policy"
+            extensions = ["70123"]
+            e164_numbers = ["+14255559901"]
+            [[dial_plan]]
+            name = "Names"
+            uri_type = "SipName"
+            number_of_digits_in_extension = 5
+            [[mailbox_policy]]
+            name = "Names Policy"
+            dial_plan = "Names"
+            [[hunt_group]]
+            name = "Names Pilot"
+            ip_gateway = "Loopback"
+            dial_plan = "Names"
+            pilot_identifier = ["voicemail@example.test"]
+            [[mailbox]]
+            alias = "kurt"
+            email_address = "kurt@example.test"
+            mailbox_policy = "Names Policy"
+            extensions = ["80123"]
+            sip_addresses = ["kurt.goedel@example.test"]
+            "#,
+        );
+    });
+    let diverted = "<sip:+14255559901@pbx.example.test;user=phone>;reason=unconditional";
+    let mut caller = world.gateway().invite("+14255559900").header("Diversion", diverted).dial();
+    caller.expect(200);
+    caller.hear_tone().say(&speech()).hang_up();
+    world.mailbox("ada").only_message();
+
+    let diverted = "<sip:kurt.goedel@example.test>;reason=no-answer";
+    let mut caller =
+        world.gateway().invite("voicemail").calling_host("example.test").header("Diversion", diverted).dial();
+    caller.expect(200);
+    caller.hear_tone().say(&speech()).hang_up();
+    world.mailbox("kurt").only_message();
+    world.assert_idle();
+}
+
+#[test]
 fn silence_after_the_message_ends_and_sends_it() {
     let world = World::new();
     let mut caller = world.gateway().call_for_alice().dial();

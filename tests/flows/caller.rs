@@ -1,27 +1,27 @@
-//! The far end of one call: it dials, expects, hears, speaks, presses keys and hangs up, as the story says.
+//! The far end of one call: it dials, expects, answers and hangs up, as the story says. What it hears and says is in
+//! `sounding`, the wire in `line`.
 
-use std::cell::{Ref, RefCell, RefMut};
-use std::collections::VecDeque;
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ringpost::engine::environment::{Environment, MediaSocket};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, WriteHalf};
+use ringpost::engine::Environment;
 
 use crate::invite::{Invite, Transport, offer};
-use crate::rtp::{Heard, Media};
-use crate::sip::{Ladder, Sip};
-use crate::sound;
+use crate::rtp::Media;
+use crate::sip::Sip;
 use crate::world::World;
+
+mod line;
+mod sounding;
+
+pub use line::{Line, Way, whole_messages};
 
 /// Longer than any timer of SIP.
 const PATIENCE: Duration = Duration::from_secs(40);
-/// Longer than the node ever speaks without a pause.
-const EARSHOT: Duration = Duration::from_secs(45);
 /// Longer than the node waits for anything before it says something by itself.
 const TIMERS: Duration = Duration::from_secs(100);
-const KEY_HELD: Duration = Duration::from_millis(100);
 
 pub struct Caller {
     world: World,
@@ -39,21 +39,8 @@ pub struct Caller {
     /// The request whose response is expected: CSeq number and method.
     waiting_for: (u32, String),
     ack: Option<Sip>,
-}
-
-/// What the clock of the world moves.
-pub struct Line {
-    name: String,
-    way: Way,
-    media: Media,
-    responses: VecDeque<Sip>,
-    requests: VecDeque<Sip>,
-}
-
-/// How SIP gets to the node and back.
-pub enum Way {
-    Datagrams { socket: Box<dyn MediaSocket>, node: SocketAddr },
-    Stream { writer: WriteHalf<DuplexStream>, received: Rc<RefCell<Vec<u8>>>, segment: usize },
+    last: Option<(Duration, Sip)>,
+    over: bool,
 }
 
 impl Caller {
@@ -62,14 +49,16 @@ impl Caller {
         let name = format!("caller {}", number % 1_000_000);
         let media = SocketAddr::new(local.ip(), local.port() + 2);
         let socket = world.environment().bind_media(media).expect("an RTP socket");
-        let mut media = Media::new(socket, invite.law, number);
+        let rtcp = SocketAddr::new(local.ip(), local.port() + 3);
+        let rtcp = world.environment().bind_media(rtcp).expect("an RTCP socket");
+        let mut media = Media::new(socket, rtcp, invite.law, number);
         media.network = invite.network;
-        let line = Line { name, way, media, responses: VecDeque::new(), requests: VecDeque::new() };
+        let line = Line::new(name, way, media);
         let line = Rc::new(RefCell::new(line));
         world.add_line(&line);
         Caller {
-            from: format!("<sip:{}@{}>;tag=from-{number}", invite.number, local.ip()),
-            to: format!("<sip:{}@192.0.2.1>", invite.user),
+            from: format!("<sip:{}@{local}>;tag=from-{number}", invite.number),
+            to: format!("<sip:{}@{}>", invite.user, world.node()),
             target: invite.request_uri(),
             call_id: format!("call-{number}@{}", local.ip()),
             world,
@@ -81,6 +70,8 @@ impl Caller {
             sent: None,
             waiting_for: (0, String::new()),
             ack: None,
+            last: None,
+            over: false,
         }
     }
 
@@ -94,12 +85,26 @@ impl Caller {
         self.dial_with(&sdp);
     }
 
+    /// Dials with an INVITE that was changed by hand.
+    pub fn dial_changed(&mut self, change: impl FnOnce(String) -> String) {
+        let sdp = self.offer("");
+        let invite = self.request_line("INVITE");
+        let invite = self.invite.add_headers(invite).with_body("application/sdp", &sdp);
+        self.sent = Some(invite.clone());
+        let text = String::from_utf8(invite.to_bytes()).unwrap();
+        self.send_octets(change(text).as_bytes());
+    }
+
     /// Dials with this session description, or with none if it is empty.
     pub fn dial_with(&mut self, sdp: &str) {
+        self.dial_with_body("application/sdp", sdp);
+    }
+
+    pub fn dial_with_body(&mut self, kind: &str, body: &str) {
         let invite = self.request_line("INVITE");
         let invite = self.invite.add_headers(invite);
         let invite = invite.with("Allow", "INVITE, ACK, BYE, CANCEL, PRACK, UPDATE, INFO");
-        let invite = if sdp.is_empty() { invite } else { invite.with_body("application/sdp", sdp) };
+        let invite = if body.is_empty() { invite } else { invite.with_body(kind, body) };
         self.sent = Some(invite.clone());
         self.send(&invite);
     }
@@ -247,6 +252,63 @@ impl Caller {
         self.send_as_is(&ack);
     }
 
+    /// Sends a request within the dialog and tells what came of it; nothing, if nobody answers.
+    pub fn ask(&mut self, method: &str, headers: &[(&str, &str)], body: Option<(&str, &str)>) -> Option<u16> {
+        self.unread();
+        self.request(method, headers, body);
+        let asked = self.waiting_for.clone();
+        let finals = self.finals_within(Duration::from_millis(50));
+        let response =
+            finals.into_iter().find(|response| (response.cseq(), response.method()) == (asked.0, &asked.1))?;
+        if method == "INVITE" {
+            self.acknowledge(&response, "");
+        }
+        response.status()
+    }
+
+    /// Hangs up, if the node did not before.
+    pub fn leave(&mut self) {
+        let answer = self.ask("BYE", &[], None);
+        assert!(matches!(answer, Some(200 | 481)), "{answer:?} to BYE");
+        self.note_bye();
+        self.over = true;
+        self.media().open = false;
+    }
+
+    /// Says nothing more, whatever comes: the plug is pulled.
+    pub fn vanish(&mut self) {
+        self.over = true;
+        self.media().open = false;
+    }
+
+    /// Agrees to the node's BYE if one has come.
+    pub fn note_bye(&mut self) {
+        while let Some(request) = self.request_of_any_kind() {
+            assert_eq!(request.method(), "BYE");
+            self.respond(&request, "200 OK", &[]);
+            self.over = true;
+            self.media().open = false;
+        }
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// The request sent last once more, as if its answer had been lost.
+    pub fn request_again(&mut self) {
+        let (sent, request) = self.last.clone().expect("a request was sent");
+        // RFC 3261 17: nobody sends anything again after 64*T1; it would be a request of its own
+        if self.world.now() - sent < Duration::from_secs(32) {
+            self.send_as_is(&request);
+        }
+    }
+
+    /// The next request has this CSeq number.
+    pub fn count_from(&mut self, cseq: u32) {
+        self.cseq = cseq - 1;
+    }
+
     /// Sends a request within the dialog.
     pub fn request(&mut self, method: &str, headers: &[(&str, &str)], body: Option<(&str, &str)>) {
         let request =
@@ -278,7 +340,7 @@ impl Caller {
         let request = arrived?;
         assert_eq!(request.method(), method, "{request:#?}");
         assert_eq!(request.get("Call-ID"), self.call_id);
-        assert!(request.get("Via").contains(&format!(" {}:5060;", crate::world::HOME)), "{}", request.get("Via"));
+        assert!(request.get("Via").contains(&format!(" {};", self.world.node())), "{}", request.get("Via"));
         assert_eq!(request.tag("From"), self.to.split_once(";tag=").map(|(_, tag)| tag.to_owned()));
         assert_eq!(request.tag("To"), self.from.split_once(";tag=").map(|(_, tag)| tag.to_owned()));
         Some(request)
@@ -289,11 +351,17 @@ impl Caller {
     }
 
     pub fn respond(&mut self, request: &Sip, status: &str, headers: &[(&str, &str)]) {
+        self.respond_with(request, status, headers, "");
+    }
+
+    /// `sdp` may be empty.
+    pub fn respond_with(&mut self, request: &Sip, status: &str, headers: &[(&str, &str)], sdp: &str) {
         let mut response = Sip::new(format!("SIP/2.0 {status}"));
         for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
             response = request.all(name).into_iter().fold(response, |response, value| response.with(name, value));
         }
         let response = headers.iter().fold(response, |response, (name, value)| response.with(name, *value));
+        let response = if sdp.is_empty() { response } else { response.with_body("application/sdp", sdp) };
         self.send_as_is(&response);
     }
 
@@ -312,162 +380,6 @@ impl Caller {
         self.respond(&bye, "200 OK", &[]);
         self.world.run(Duration::from_millis(5));
         bye
-    }
-
-    // ---- what is heard
-
-    /// Waits until this prompt was heard in full, after all that was heard before.
-    pub fn hear(&mut self, prompt: &str) -> &mut Caller {
-        self.hear_sound(prompt, &sound::prompt(prompt))
-    }
-
-    pub fn hear_all(&mut self, prompts: &[&str]) -> &mut Caller {
-        prompts.iter().for_each(|prompt| _ = self.hear(prompt));
-        self
-    }
-
-    pub fn hear_sound(&mut self, what: &str, samples: &[i16]) -> &mut Caller {
-        let wanted = samples.to_vec();
-        let find = |heard: &[i16]| Some(sound::find(&wanted, heard)? + wanted.len() - 160);
-        self.listen(what, wanted.len(), find);
-        self
-    }
-
-    pub fn hear_tone(&mut self) -> &mut Caller {
-        self.listen("the record tone", 6000, sound::find_tone);
-        self
-    }
-
-    /// Waits until something like this was heard: it has been through the node's recording.
-    pub fn hear_sound_alike(&mut self, what: &str, samples: &[i16]) -> &mut Caller {
-        let wanted = samples.to_vec();
-        self.forget_what_was_heard();
-        self.world.run(Duration::from_millis(wanted.len() as u64 / 8 + 1500));
-        let (score, lag) = sound::correlation(&wanted, &self.heard().samples[self.heard().listened..]);
-        assert!(score > 0.98, "{what} was not heard: correlation {score} at {lag}");
-        self.media().heard.listened += lag.unsigned_abs() as usize + wanted.len();
-        self
-    }
-
-    /// Waits until `find` finds something as long as `length` in what was not listened to yet; it says where that ends.
-    fn listen(&mut self, what: &str, length: usize, find: impl Fn(&[i16]) -> Option<usize>) {
-        let mut looked_at = 0;
-        let found = self.world.clone().wait(EARSHOT, || {
-            let mut line = self.line.borrow_mut();
-            let Heard { samples, listened, .. } = &mut line.media.heard;
-            if samples.len() == looked_at {
-                return false;
-            }
-            let from = looked_at.saturating_sub(length).max(*listened);
-            looked_at = samples.len();
-            let end = find(&samples[from..]);
-            end.into_iter().for_each(|end| *listened = from + end);
-            end.is_some()
-        });
-        assert!(found, "{what} was not heard within {EARSHOT:?}");
-    }
-
-    /// All that was heard so far counts as listened to.
-    pub fn forget_what_was_heard(&mut self) {
-        let heard = &mut self.line.borrow_mut().media.heard;
-        heard.listened = heard.samples.len();
-    }
-
-    /// Whether this prompt was heard, at any time of the call.
-    pub fn has_heard(&self, prompt: &str) -> bool {
-        sound::find(&sound::prompt(prompt), &self.line.borrow().media.heard.samples).is_some()
-    }
-
-    pub fn heard(&self) -> Ref<'_, Heard> {
-        Ref::map(self.line.borrow(), |line| &line.media.heard)
-    }
-
-    /// Nothing came for as long as the call has lasted but a packet each 20 ms, each following the other.
-    pub fn assert_steady_stream(&self) {
-        let heard = self.heard();
-        assert!(heard.packets.len() > 50, "only {} packets", heard.packets.len());
-        for pair in heard.packets.windows(2) {
-            let (before, after) = (pair[0], pair[1]);
-            assert_eq!(after.sequence, before.sequence.wrapping_add(1), "{before:?} {after:?}");
-            assert_eq!(after.timestamp, before.timestamp.wrapping_add(160), "{before:?} {after:?}");
-            assert_eq!((after.ssrc, after.from), (before.ssrc, before.from));
-            assert_eq!(after.at - before.at, Duration::from_millis(20), "{before:?} {after:?}");
-        }
-    }
-
-    // ---- what is said
-
-    /// Says it, and is silent when it is said.
-    pub fn say(&mut self, samples: &[i16]) -> &mut Caller {
-        self.begin_to_say(samples);
-        self.finish_speaking()
-    }
-
-    /// Says it while the story goes on.
-    pub fn begin_to_say(&mut self, samples: &[i16]) -> &mut Caller {
-        self.media().say(samples);
-        self
-    }
-
-    pub fn finish_speaking(&mut self) -> &mut Caller {
-        let long = Duration::from_secs(3600);
-        assert!(self.world.clone().wait(long, || self.line.borrow().media.is_silent()), "the line is stuck");
-        self
-    }
-
-    pub fn stay_silent(&mut self, time: Duration) -> &mut Caller {
-        self.world.run(time);
-        self
-    }
-
-    /// Presses a key as telephone-events, and waits until the node has acted on it.
-    pub fn press(&mut self, key: char) -> &mut Caller {
-        self.media().press(key, KEY_HELD);
-        self.finish_speaking();
-        self.world.run(Duration::from_millis(100));
-        self
-    }
-
-    /// One key right after the other.
-    pub fn press_quickly(&mut self, keys: &str) -> &mut Caller {
-        for key in keys.chars() {
-            self.media().press(key, Duration::from_millis(60));
-            self.media().say(&[0; 480]);
-        }
-        self.finish_speaking()
-    }
-
-    pub fn press_by_info(&mut self, key: char) -> &mut Caller {
-        let body = format!("Signal={key}\r\nDuration=160\r\n");
-        self.request("INFO", &[], Some(("application/dtmf-relay", &body)));
-        self.expect(200);
-        self
-    }
-
-    /// The line itself, for stories about packets.
-    pub fn media(&mut self) -> RefMut<'_, Media> {
-        RefMut::map(self.line.borrow_mut(), |line| &mut line.media)
-    }
-
-    /// The node's side of the media.
-    pub fn node_media(&self) -> SocketAddr {
-        self.line.borrow().media.remote.expect("the media was agreed")
-    }
-
-    /// Our media moves to another port; the node is not told.
-    pub fn move_media(&mut self, by: u16) -> SocketAddr {
-        let before = self.media().local();
-        let moved = SocketAddr::new(before.ip(), before.port() + by);
-        let socket = self.world.environment().bind_media(moved).expect("an RTP socket");
-        self.media().rebind(socket);
-        moved
-    }
-
-    /// From now on our SIP comes from a connection of its own, the old one is gone.
-    pub fn reconnect(&mut self) {
-        let local = SocketAddr::new(self.local.ip(), self.local.port() + 1);
-        let way = Way::stream(&self.world, local, SocketAddr::new(crate::world::HOME, 5060), usize::MAX);
-        self.line.borrow_mut().way = way;
     }
 
     // ---- the wire
@@ -496,6 +408,7 @@ impl Caller {
         if message.method() == "INVITE" {
             self.sent = Some(message.clone());
         }
+        self.last = Some((self.world.now(), message.clone()));
         self.send_as_is(message);
     }
 
@@ -509,80 +422,4 @@ impl Caller {
         self.world.ladder().sent(self.world.now(), &line.name, message);
         line.way.send(&self.world, &message.to_bytes());
     }
-}
-
-impl Line {
-    pub fn transmit(&mut self, now: Duration) {
-        self.media.transmit(now);
-    }
-
-    pub fn receive(&mut self, now: Duration, ladder: &Ladder) {
-        for message in self.way.receive() {
-            ladder.received(now, &self.name, &message);
-            match message.status() {
-                Some(_) => self.responses.push_back(message),
-                None => self.requests.push_back(message),
-            }
-        }
-        self.media.receive(now);
-    }
-}
-
-impl Way {
-    pub fn datagrams(world: &World, local: SocketAddr, node: SocketAddr) -> Way {
-        Way::Datagrams { socket: world.environment().bind_media(local).expect("a SIP socket"), node }
-    }
-
-    /// A connection over which so many octets are sent at once.
-    pub fn stream(world: &World, local: SocketAddr, node: SocketAddr, segment: usize) -> Way {
-        let stream = world.environment().connect_from(local, node).expect("the node listens");
-        let (mut reader, writer) = tokio::io::split(stream);
-        let received = Rc::new(RefCell::new(Vec::new()));
-        let inbox = received.clone();
-        world.block_on(async {
-            actix_rt::spawn(async move {
-                let mut buffer = [0; 4096];
-                while let Ok(length @ 1..) = reader.read(&mut buffer).await {
-                    inbox.borrow_mut().extend(&buffer[..length]);
-                }
-            });
-        });
-        Way::Stream { writer, received, segment }
-    }
-
-    fn send(&mut self, world: &World, bytes: &[u8]) {
-        match self {
-            Way::Datagrams { socket, node } => socket.send(bytes, *node),
-            Way::Stream { writer, segment, .. } => {
-                for segment in bytes.chunks(*segment) {
-                    world.block_on(async {
-                        writer.write_all(segment).await.expect("the node reads");
-                        tokio::time::sleep(Duration::from_millis(1)).await;
-                    });
-                }
-            }
-        }
-    }
-
-    fn receive(&mut self) -> Vec<Sip> {
-        let mut messages = Vec::new();
-        match self {
-            Way::Datagrams { socket, .. } => socket.receive(&mut |_, bytes| messages.push(Sip::parse(bytes))),
-            Way::Stream { received, .. } => messages.extend(whole_messages(&mut received.borrow_mut())),
-        }
-        messages
-    }
-}
-
-/// Takes the messages that are complete out of what a stream has brought.
-pub fn whole_messages(received: &mut Vec<u8>) -> Vec<Sip> {
-    let mut messages = Vec::new();
-    while let Some(head) = received.windows(4).position(|window| window == b"\r\n\r\n") {
-        let length: usize = Sip::parse(&received[..head + 4]).get("Content-Length").parse().expect("a length");
-        if received.len() < head + 4 + length {
-            break;
-        }
-        messages.push(Sip::parse(&received.drain(..head + 4 + length).collect::<Vec<u8>>()));
-    }
-    messages
 }

@@ -61,6 +61,29 @@ fn a_hundred_calls_at_once_are_a_hundred_messages() {
     world.assert_idle();
 }
 
+#[test]
+fn one_seed_is_one_world() {
+    let tell = |seed: u64| {
+        let world = World::with(|begin| begin.seed(seed));
+        let mut callers: Vec<Caller> = (0..3)
+            .map(|number| world.gateway().call_for_alice().through(20 * number, Duration::from_millis(40)).dial())
+            .collect();
+        callers.iter_mut().for_each(|caller| _ = caller.expect(200));
+        for caller in &mut callers {
+            caller.hear_tone().begin_to_say(&speech());
+        }
+        callers.iter_mut().for_each(|caller| caller.finish_speaking().hang_up());
+        world.assert_idle();
+        let messages = world.mailbox("alice").messages();
+        let letters: Vec<_> = messages.iter().map(|mail| (mail.message_id(), mail.audio().0)).collect();
+        (world.ladder().lines(), letters)
+    };
+    let (first, again, other) = (tell(7), tell(7), tell(8));
+    assert_eq!(first.0, again.0);
+    assert!(first.1 == again.1, "the letters of the same world differ");
+    assert!(first.1 != other.1, "the letters of another world are the same");
+}
+
 fn dial(world: &World, count: usize) -> Vec<Caller> {
     (0..count).map(|_| world.gateway().call_for_alice().dial()).collect()
 }

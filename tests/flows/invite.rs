@@ -7,7 +7,7 @@ use crate::caller::{Caller, Way};
 use crate::rtp::Network;
 use crate::sip::Sip;
 use crate::sound::Law;
-use crate::world::{HOME, World};
+use crate::world::World;
 
 /// A host that speaks SIP.
 pub struct Peer {
@@ -46,6 +46,8 @@ pub struct Invite {
     pub signalled_media: Option<SocketAddr>,
     /// In place of the usual offer; empty: none.
     pub offer: Option<String>,
+    /// The host of the request URI, if not the node's address.
+    pub host: Option<String>,
 }
 
 impl Peer {
@@ -65,6 +67,7 @@ impl Peer {
             network: Network::default(),
             signalled_media: None,
             offer: None,
+            host: None,
         }
     }
 
@@ -104,6 +107,10 @@ impl Invite {
         self.numbered("anonymous").header("Privacy", "id")
     }
 
+    pub fn calling_host(self, host: &str) -> Invite {
+        Invite { host: Some(host.to_owned()), ..self }
+    }
+
     pub fn over(self, transport: Transport) -> Invite {
         Invite { transport, ..self }
     }
@@ -141,7 +148,7 @@ impl Invite {
     /// Everything is ready; nothing is sent yet.
     pub fn ready(self) -> Caller {
         let number = self.world.number();
-        let node = SocketAddr::new(HOME, 5060);
+        let node = self.world.node();
         let local = SocketAddr::new(self.address, 30_000 + (number % 1_000_000) as u16 * 4);
         let way = match self.transport {
             Transport::Udp => Way::datagrams(&self.world, local, node),
@@ -152,7 +159,10 @@ impl Invite {
     }
 
     pub fn request_uri(&self) -> String {
-        format!("sip:{}@{HOME}:5060", self.user)
+        match &self.host {
+            Some(host) => format!("sip:{}@{host}", self.user),
+            None => format!("sip:{}@{}", self.user, self.world.node()),
+        }
     }
 
     pub fn add_headers(&self, request: Sip) -> Sip {
@@ -167,8 +177,9 @@ pub fn offer(media: SocketAddr, law: Law, attributes: &str) -> String {
         Law::A => "8 101",
     };
     let (address, port) = (media.ip(), media.port());
+    let family = if address.is_ipv4() { "IP4" } else { "IP6" };
     format!(
-        "v=0\r\no=gateway 2890844526 2890844526 IN IP4 {address}\r\ns=call\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
+        "v=0\r\no=gateway 2890844526 2890844526 IN {family} {address}\r\ns=call\r\nc=IN {family} {address}\r\nt=0 0\r\n\
          m=audio {port} RTP/AVP {formats}\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
          a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\n{attributes}"
     )

@@ -13,9 +13,11 @@ mod sound;
 mod world;
 
 mod answering;
+mod chance;
 mod crowd;
 mod delivery;
 mod disk;
+mod early;
 mod hanging_up;
 mod keys;
 mod menus;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ringpost::engine::environment::{Environment, MediaSocket};
 
-use crate::sound::{Law, jingle, long_speech, speech};
+use crate::sound::{Law, jingle, long_speech, speech, words};
 use crate::world::World;
 
 #[test]
@@ -135,6 +135,114 @@ fn a_peer_that_begins_its_stream_anew_is_still_the_peer() {
     audio.assert_holds(&speech(), 0.98);
     audio.assert_holds(&jingle(), 0.98);
     world.assert_idle();
+}
+
+#[test]
+fn packets_of_any_length_are_understood_and_the_length_asked_for_is_sent() {
+    for (milliseconds, sent) in [(10, 20), (30, 20), (40, 40), (60, 60)] {
+        let world = World::new();
+        let mut caller = world.gateway().call_for_alice().ready();
+        let offer = caller.offer("").replace("a=ptime:20", &format!("a=ptime:{milliseconds}"));
+        caller.media().frame = milliseconds * 8;
+        caller.dial_with(&offer);
+        let answer = caller.expect(200);
+        assert!(answer.sdp().unwrap().has(&format!("a=ptime:{sent}")), "{}", answer.body);
+        caller.hear("record-after-tone").hear_tone().say(&speech()).press('#').hear("press-1-accept").hang_up();
+        let steps: Vec<_> = caller.heard().packets.windows(2).map(|pair| pair[1].at - pair[0].at).collect();
+        assert!(steps.iter().all(|step| *step == Duration::from_millis(sent)), "{milliseconds} ms: {steps:?}");
+        world.mailbox("alice").only_message().audio().assert_holds(&speech(), 0.99);
+        world.assert_idle();
+    }
+}
+
+#[test]
+fn pauses_that_are_not_sent_keep_their_length() {
+    let (sentence, end) = (whole_packets(speech()), whole_packets(words(3000)));
+    let pause = vec![0; 2500 * 8];
+    let mut said = [sentence.clone(), pause].concat().repeat(3);
+    said.extend(&end);
+    for noise in [None, Some(60)] {
+        let world = World::new();
+        let mut caller = world.gateway().call_for_alice().dial();
+        caller.expect(200);
+        caller.hear_tone();
+        for _ in 0..3 {
+            caller.begin_to_say(&sentence);
+            caller.media().pause(Duration::from_millis(2500), noise);
+        }
+        caller.say(&end).hang_up();
+        let audio = world.mailbox("alice").only_message().audio();
+        audio.assert_lasts(said.len() as f64 / 8000.0, 0.1);
+        audio.assert_holds(&said, 0.98);
+        world.assert_idle();
+    }
+}
+
+#[test]
+fn a_call_over_ipv6_is_a_call() {
+    let world = World::with(|begin| {
+        begin.home = "2001:db8::1".parse().unwrap();
+        begin.edit("address = \"127.0.0.1\"", "address = \"2001:db8:7::7\"");
+    });
+    let mut caller = world.peer("2001:db8:7::7".parse().unwrap()).call_for_alice().dial();
+    let answer = caller.expect(200);
+    assert_eq!(answer.contact().as_deref(), Some("sip:[2001:db8::1]:5060"));
+    caller.hear_tone().say(&speech()).press('#').press('1').press('#').hear("message-sent");
+    caller.expect_bye();
+    world.mailbox("alice").only_message().audio().assert_holds(&speech(), 0.99);
+    world.assert_idle();
+}
+
+#[test]
+fn a_node_behind_nat_names_the_address_its_peers_know() {
+    let world = World::with(|begin| {
+        begin.listen = Some(crate::world::HOME);
+        begin.advertise("203.0.113.80");
+    });
+    let mut caller = world.gateway().call_for_alice().dial();
+    let answer = caller.expect(200);
+    assert_eq!(answer.contact().as_deref(), Some("sip:203.0.113.80:5060"));
+    let media = answer.sdp().unwrap().audio();
+    assert_eq!(media.ip().to_string(), "203.0.113.80");
+    // the NAT in front of the node forwards to its own address
+    let inside = SocketAddr::new(crate::world::HOME, media.port());
+    caller.media().remote = Some(inside);
+    caller.hear_tone().say(&speech()).press('#').hear("press-1-accept").hang_up();
+    assert!(caller.heard().packets.iter().all(|packet| packet.from == inside));
+    world.mailbox("alice").only_message().audio().assert_holds(&speech(), 0.99);
+    world.assert_idle();
+}
+
+#[test]
+fn the_node_reports_on_the_media_and_says_goodbye() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().dial();
+    caller.expect(200);
+    caller.hear_tone().say(&speech()).hang_up();
+    world.run(Duration::from_millis(100));
+    let heard = caller.heard();
+    // RFC 3550 6: sender reports while there is sound, BYE at the end
+    assert!(heard.rtcp.len() >= 3, "{} reports in 20 s", heard.rtcp.len());
+    assert!(heard.rtcp.iter().all(|compound| compound[1] == 200), "sender reports come first");
+    let ends = |compound: &[u8]| {
+        let mut rest = compound;
+        let mut kinds = Vec::new();
+        while rest.len() >= 4 {
+            kinds.push(rest[1]);
+            rest = &rest[(usize::from(u16::from_be_bytes([rest[2], rest[3]])) + 1) * 4..];
+        }
+        kinds.contains(&203)
+    };
+    let byes: Vec<bool> = heard.rtcp.iter().map(|compound| ends(compound)).collect();
+    assert_eq!(byes.iter().filter(|bye| **bye).count(), 1);
+    assert_eq!(byes.last(), Some(&true));
+    drop(heard);
+    world.assert_idle();
+}
+
+fn whole_packets(mut samples: Vec<i16>) -> Vec<i16> {
+    samples.resize(samples.len().next_multiple_of(160), 0);
+    samples
 }
 
 /// RTP of a source of its own.

@@ -68,6 +68,50 @@ fn an_extension_we_lack_is_420() {
 }
 
 #[test]
+fn an_invite_that_is_wrong_in_one_place_is_told_what() {
+    type Change = fn(String) -> String;
+    let changes: [(u16, Change); 8] = [
+        (483, |text| text.replace("Max-Forwards: 70", "Max-Forwards: 0")),
+        (416, |text| text.replacen("INVITE sip:", "INVITE http:", 1)),
+        (505, |text| text.replacen(" SIP/2.0\r\n", " SIP/3.0\r\n", 1)),
+        (415, |text| text.replace("Content-Type: application/sdp", "Content-Type: text/plain")),
+        (415, |text| text.replace("Max-Forwards", "Content-Encoding: gzip\r\nMax-Forwards")),
+        (400, |text| text.replace("CSeq: 1 INVITE", "CSeq: 1 OPTIONS")),
+        (400, |text| text.replace("Contact: ", "X-Contact: ")),
+        (400, |text| text.replacen("Content-Length: ", "Content-Length: 9", 1)),
+    ];
+    let world = World::new();
+    for (status, change) in changes {
+        let mut caller = world.gateway().call_for_alice().ready();
+        caller.dial_changed(change);
+        let finals = caller.finals_within(std::time::Duration::from_millis(100));
+        assert_eq!(finals.iter().filter_map(|response| response.status()).collect::<Vec<_>>(), [status]);
+        assert!(finals[0].tag("To").is_some(), "{status}");
+    }
+    world.mailbox("alice").assert_empty();
+    world.assert_idle();
+}
+
+#[test]
+fn a_node_without_a_free_port_refuses_until_there_is_one() {
+    let world = World::with(|begin| begin.rtp_ports = 20_000..=20_003);
+    let mut first = world.gateway().call_for_alice().dial();
+    first.expect(200);
+    let mut second = world.gateway().call_for_alice().dial();
+    second.expect(200);
+    let mut third = world.gateway().call_for_alice().dial();
+    let refused = third.expect(503);
+    assert!(refused.find("Retry-After").is_some(), "{refused:#?}");
+    first.hang_up();
+    world.run(std::time::Duration::from_millis(100));
+    let mut fourth = world.gateway().call_for_alice().dial();
+    fourth.expect(200);
+    fourth.hang_up();
+    second.hang_up();
+    world.assert_idle();
+}
+
+#[test]
 fn a_method_nobody_knows_is_405() {
     let world = World::new();
     for method in ["SUBSCRIBE", "REGISTER", "MESSAGE", "DANCE"] {

@@ -9,9 +9,8 @@ use ringpost::engine::environment::MediaSocket;
 
 use crate::sound::Law;
 
-/// Samples, and milliseconds, of a packet.
+/// Samples of a packet, unless a story says otherwise: 20 ms.
 const FRAME: usize = 160;
-const FRAME_TIME: Duration = Duration::from_millis(20);
 const EVENT_TYPE: u8 = 101;
 
 /// What the network does to packets on their way to the node.
@@ -25,12 +24,15 @@ pub struct Network {
 
 pub struct Media {
     socket: Box<dyn MediaSocket>,
+    rtcp: Box<dyn MediaSocket>,
     /// Where it goes; nothing is sent before it is known.
     pub remote: Option<SocketAddr>,
     /// A line that is open sends silence when nothing is said.
     pub open: bool,
     pub network: Network,
     pub law: Law,
+    /// Samples of a packet.
+    pub frame: usize,
     queue: VecDeque<Slot>,
     next: Duration,
     ssrc: u32,
@@ -45,6 +47,10 @@ pub struct Media {
 /// What is sent in one 20 ms.
 enum Slot {
     Audio(Vec<i16>),
+    /// Nothing is sent; time goes on.
+    Pause,
+    /// Comfort noise (RFC 3389), of this level.
+    Noise(u8),
     Event(Vec<EventPacket>),
 }
 
@@ -57,6 +63,7 @@ struct EventPacket {
 #[derive(Default)]
 pub struct Heard {
     pub packets: Vec<Arrival>,
+    pub rtcp: Vec<Vec<u8>>,
     pub samples: Vec<i16>,
     /// Up to where a story has listened.
     pub listened: usize,
@@ -73,18 +80,21 @@ pub struct Arrival {
 }
 
 impl Media {
-    pub fn new(socket: Box<dyn MediaSocket>, law: Law, seed: u64) -> Media {
+    /// Numbers begin where they soon wrap around.
+    pub fn new(socket: Box<dyn MediaSocket>, rtcp: Box<dyn MediaSocket>, law: Law, seed: u64) -> Media {
         Media {
             socket,
+            rtcp,
             remote: None,
             open: true,
             network: Network::default(),
             law,
+            frame: FRAME,
             queue: VecDeque::new(),
             next: Duration::ZERO,
             ssrc: seed as u32 ^ 0x5eed_0000,
-            sequence: (seed as u16).wrapping_mul(7919).wrapping_sub(20),
-            timestamp: (seed as u32).wrapping_mul(0x9e37_79b9),
+            sequence: u16::MAX - 120 - (seed % 7) as u16 * 60,
+            timestamp: u32::MAX - 30_000 - (seed % 5) as u32 * 9_001,
             event_began: 0,
             under_way: Vec::new(),
             random: seed,
@@ -101,9 +111,9 @@ impl Media {
     }
 
     pub fn say(&mut self, samples: &[i16]) {
-        for frame in samples.chunks(FRAME) {
+        for frame in samples.chunks(self.frame) {
             let mut frame = frame.to_vec();
-            frame.resize(FRAME, 0);
+            frame.resize(self.frame, 0);
             self.queue.push_back(Slot::Audio(frame));
         }
     }
@@ -115,11 +125,12 @@ impl Media {
             let [high, low] = duration.to_be_bytes();
             EventPacket { octets: [code, if end { 0x8A } else { 0x0A }, high, low], begins }
         };
-        let slots = (held.as_millis() / FRAME_TIME.as_millis()).max(1) as u16;
+        let slots = (held.as_millis() / self.frame_time().as_millis()).max(1) as u16;
+        let frame = self.frame as u16;
         for slot in 1..=slots {
-            self.queue.push_back(Slot::Event(vec![packet(slot * FRAME as u16, false, slot == 1)]));
+            self.queue.push_back(Slot::Event(vec![packet(slot * frame, false, slot == 1)]));
         }
-        let end = || packet((slots + 1) * FRAME as u16, true, false);
+        let end = || packet((slots + 1) * frame, true, false);
         self.queue.push_back(Slot::Event(vec![end(), end(), end()]));
     }
 
@@ -139,7 +150,7 @@ impl Media {
         if self.remote.is_none() || !self.open {
             self.next = now;
         } else if now >= self.next {
-            self.next += FRAME_TIME;
+            self.next += self.frame_time();
             self.frame(now);
         }
         let Some(remote) = self.remote else { return };
@@ -151,13 +162,31 @@ impl Media {
     }
 
     pub fn receive(&mut self, now: Duration) {
-        let Media { socket, heard, .. } = self;
+        let Media { socket, rtcp, heard, .. } = self;
+        rtcp.receive(&mut |_, bytes| heard.rtcp.push(bytes.to_vec()));
         socket.receive(&mut |from, bytes| heard.take(now, from, bytes));
+    }
+
+    fn frame_time(&self) -> Duration {
+        Duration::from_micros(self.frame as u64 * 125)
+    }
+
+    /// Says nothing for so long, and sends nothing; comfort noise is sent once before it, if a level is given.
+    pub fn pause(&mut self, time: Duration, noise: Option<u8>) {
+        let slots = time.as_millis() / self.frame_time().as_millis();
+        for slot in 0..slots {
+            self.queue.push_back(match noise.filter(|_| slot == 0) {
+                Some(level) => Slot::Noise(level),
+                None => Slot::Pause,
+            });
+        }
     }
 
     fn frame(&mut self, now: Duration) {
         let packets: Vec<(u8, bool, u32, Vec<u8>)> = match self.queue.pop_front() {
-            None => vec![self.audio(&[0; FRAME])],
+            None => vec![self.audio(&vec![0; self.frame])],
+            Some(Slot::Pause) => Vec::new(),
+            Some(Slot::Noise(level)) => vec![(13, false, self.timestamp, vec![level])],
             Some(Slot::Audio(frame)) => vec![self.audio(&frame)],
             Some(Slot::Event(events)) => events.into_iter().map(|event| self.event(event)).collect(),
         };
@@ -173,7 +202,7 @@ impl Media {
                 self.under_way.push((now + late, packet));
             }
         }
-        self.timestamp = self.timestamp.wrapping_add(FRAME as u32);
+        self.timestamp = self.timestamp.wrapping_add(self.frame as u32);
     }
 
     fn audio(&self, frame: &[i16]) -> (u8, bool, u32, Vec<u8>) {

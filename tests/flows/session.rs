@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::caller::Caller;
-use crate::sound::{rms, speech};
+use crate::sound::{Law, long_speech, other_speech, rms, speech, words};
 use crate::world::World;
 
 fn answered(world: &World) -> Caller {
@@ -124,7 +124,7 @@ fn a_session_nobody_refreshes_ends_and_what_was_said_is_kept() {
     assert_eq!(answer.get("Session-Expires"), "90;refresher=uac");
     assert!(answer.has_token("Require", "timer"));
     let began = world.now();
-    caller.hear_tone().begin_to_say(&crate::sound::long_speech(80));
+    caller.hear_tone().begin_to_say(&long_speech(80));
     world.seconds(30);
     let bye = caller.expect_bye();
     // a third of the interval early (RFC 4028 10)
@@ -141,7 +141,7 @@ fn a_session_that_is_refreshed_goes_on() {
     let invite = world.gateway().call_for_alice().header("Supported", "timer");
     let mut caller = invite.header("Session-Expires", "90;refresher=uac").dial();
     caller.expect(200);
-    caller.hear_tone().begin_to_say(&crate::sound::long_speech(170));
+    caller.hear_tone().begin_to_say(&long_speech(170));
     for _ in 0..4 {
         world.seconds(40);
         caller.request("UPDATE", &[("Supported", "timer"), ("Session-Expires", "90;refresher=uac")], None);
@@ -158,7 +158,7 @@ fn we_refresh_the_session_where_we_were_asked_to() {
     let invite = world.gateway().call_for_alice().header("Supported", "timer");
     let mut caller = invite.header("Session-Expires", "90;refresher=uas").dial();
     assert_eq!(caller.expect(200).get("Session-Expires"), "90;refresher=uas");
-    caller.hear_tone().begin_to_say(&crate::sound::long_speech(170));
+    caller.hear_tone().begin_to_say(&long_speech(170));
     for _ in 0..3 {
         let refresh = caller.expect_request("UPDATE");
         assert_eq!(refresh.get("Session-Expires"), "90;refresher=uac");
@@ -176,7 +176,7 @@ fn a_peer_that_does_not_answer_our_refresh_is_gone() {
     let invite = world.gateway().call_for_alice().header("Supported", "timer");
     let mut caller = invite.header("Session-Expires", "120;refresher=uas").dial();
     caller.expect(200);
-    caller.hear_tone().begin_to_say(&crate::sound::long_speech(170));
+    caller.hear_tone().begin_to_say(&long_speech(170));
     caller.expect_request("UPDATE");
     let mut last = String::new();
     world.wait(Duration::from_secs(60), || match caller.request_of_any_kind() {
@@ -206,7 +206,7 @@ fn an_interval_that_is_too_small_is_refused() {
 fn a_call_without_media_is_ended() {
     let world = World::new();
     let mut caller = answered(&world);
-    caller.hear("person-at-extension").hear_tone().say(&crate::sound::words(2500));
+    caller.hear("person-at-extension").hear_tone().say(&words(2500));
     let silent = world.now();
     caller.media().open = false;
     caller.expect_bye();
@@ -225,5 +225,95 @@ fn a_caller_whose_media_never_comes_is_a_missed_call() {
     caller.expect(200);
     caller.expect_bye();
     world.mailbox("alice").only_missed_call();
+    world.assert_idle();
+}
+
+#[test]
+fn hold_in_the_middle_of_a_message_is_no_end_of_it() {
+    let world = World::new();
+    let mut caller = answered(&world);
+    caller.hear_tone().say(&speech());
+    caller.reinvite("a=inactive\r\n");
+    caller.media().open = false;
+    world.seconds(3);
+    caller.media().open = true;
+    caller.reinvite("a=sendrecv\r\n");
+    caller.say(&other_speech()).hang_up();
+    let audio = world.mailbox("alice").only_message().audio();
+    audio.assert_holds(&speech(), 0.98);
+    audio.assert_holds(&other_speech(), 0.98);
+    world.assert_idle();
+}
+
+#[test]
+fn a_caller_who_holds_too_long_has_left_the_message() {
+    let world = World::new();
+    let mut caller = answered(&world);
+    caller.hear_tone().say(&speech());
+    caller.reinvite("a=inactive\r\n");
+    caller.media().open = false;
+    caller.expect_bye();
+    world.mailbox("alice").only_message().audio().assert_holds(&speech(), 0.99);
+    world.assert_idle();
+}
+
+#[test]
+fn the_codec_may_change_in_the_middle_of_a_message() {
+    let world = World::new();
+    let mut caller = answered(&world);
+    caller.hear_tone().say(&speech());
+    let only_a = caller.offer("").replace("RTP/AVP 0 8 101", "RTP/AVP 8 101");
+    caller.request("INVITE", &[], Some(("application/sdp", &only_a)));
+    assert_eq!(caller.expect(200).sdp().unwrap().formats(), [8, 101]);
+    caller.media().law = Law::A;
+    caller.say(&other_speech()).press('#').hear("press-1-accept").hang_up();
+    let audio = world.mailbox("alice").only_message().audio();
+    audio.assert_holds(&speech(), 0.98);
+    audio.assert_holds(&other_speech(), 0.98);
+    world.assert_idle();
+}
+
+#[test]
+fn we_refresh_by_re_invite_where_update_is_not_allowed() {
+    let world = World::new();
+    let invite = world.gateway().call_for_alice().header("Supported", "timer");
+    let mut caller = invite.header("Session-Expires", "90;refresher=uas").ready();
+    caller.dial_changed(|invite| invite.replace("Allow: ", "X-Allow: "));
+    caller.expect(200);
+    caller.hear_tone().begin_to_say(&long_speech(60));
+    let refresh = caller.expect_request("INVITE");
+    let (answer, contact) = (caller.offer(""), format!("<sip:gateway@{}>", caller.local()));
+    caller.respond_with(&refresh, "200 OK", &[("Contact", &contact)], &answer);
+    caller.expect_request("ACK");
+    // our 200 is repeated as if the ACK had been lost
+    caller.respond_with(&refresh, "200 OK", &[("Contact", &contact)], &answer);
+    caller.expect_request("ACK");
+    caller.hang_up();
+    assert!(world.mailbox("alice").only_message().audio().seconds() > 20.0);
+    world.assert_idle();
+}
+
+#[test]
+fn requests_that_cross_are_sorted_out() {
+    let world = World::new();
+    let invite = world.gateway().call_for_alice().header("Supported", "timer");
+    let mut caller = invite.header("Session-Expires", "90;refresher=uas").ready();
+    caller.dial_changed(|invite| invite.replace("Allow: ", "X-Allow: "));
+    caller.expect(200);
+    caller.hear_tone().begin_to_say(&long_speech(80));
+    let theirs = caller.expect_request("INVITE");
+    let offer = caller.offer("");
+    caller.request("INVITE", &[], Some(("application/sdp", &offer)));
+    caller.expect(491);
+    caller.respond(&theirs, "491 Request Pending", &[]);
+    caller.expect_request("ACK");
+    // we asked first in the call, so we wait longer (RFC 3261 14.1); the node tries again within two seconds
+    let again = caller.request_within("INVITE", Duration::from_secs(3)).expect("a second try");
+    let (answer, contact) = (caller.offer(""), format!("<sip:gateway@{}>", caller.local()));
+    caller.respond_with(&again, "200 OK", &[("Contact", &contact)], &answer);
+    caller.expect_request("ACK");
+    caller.reinvite("");
+    caller.hang_up();
+    world.mailbox("alice").only_message();
     world.assert_idle();
 }

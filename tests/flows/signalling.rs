@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::caller::Caller;
 use crate::sound::speech;
 use crate::world::World;
 
@@ -99,114 +98,6 @@ fn a_bye_for_a_call_the_peer_has_forgotten_ends_it_all_the_same() {
 }
 
 #[test]
-fn a_call_cancelled_before_its_answer_is_a_missed_call() {
-    let world = World::new();
-    let mut caller = world.gateway().call_for_alice().header("Require", "100rel").dial();
-    caller.expect(180);
-    caller.cancel();
-    caller.expect(200);
-    caller.expect_final_of_invite(487);
-    world.mailbox("alice").only_missed_call();
-    world.assert_idle();
-}
-
-#[test]
-fn a_cancel_after_the_answer_changes_nothing() {
-    let world = World::new();
-    let mut caller = world.gateway().call_for_alice().dial();
-    caller.expect(200);
-    caller.cancel();
-    caller.expect(200);
-    caller.hear_tone().say(&speech()).hang_up();
-    world.mailbox("alice").only_message();
-    world.assert_idle();
-}
-
-#[test]
-fn a_cancel_of_nothing_is_told_so() {
-    let world = World::new();
-    let mut caller = world.gateway().call_for_alice().ready();
-    caller.dial();
-    let answer = caller.expect_without_ack(200);
-    caller.acknowledge(&answer, "");
-    caller.hang_up();
-    world.seconds(40);
-    caller.cancel();
-    caller.expect(481);
-    world.assert_idle();
-}
-
-#[test]
-fn ringing_is_acknowledged_by_prack_before_the_answer() {
-    let world = World::new();
-    let mut caller = world.gateway().call_for_alice().header("Require", "100rel").dial();
-    let ringing = caller.expect(180);
-    assert!(ringing.has_token("Require", "100rel"));
-    assert!(ringing.sdp().is_some(), "the first reliable response answers the offer");
-    caller.expect_no_response(Duration::from_millis(400));
-    prack(&mut caller, ringing.get("RSeq"));
-    caller.expect(200);
-    let answer = caller.expect_final_of_invite(200);
-    assert!(answer.sdp().is_none(), "the offer was answered in the 180");
-    caller.hear_tone().say(&speech()).hang_up();
-    world.mailbox("alice").only_message().audio().assert_holds(&speech(), 0.99);
-    world.assert_idle();
-}
-
-#[test]
-fn ringing_nobody_acknowledges_is_given_up() {
-    let world = World::new();
-    let mut caller = world.gateway().call_for_alice().header("Require", "100rel").dial();
-    let ringing = caller.expect(180);
-    world.run(Duration::from_millis(3800));
-    assert_eq!(caller.unread(), [(); 3].map(|()| ringing.clone()), "at 0.5, 1.5 and 3.5 s");
-    world.seconds(29);
-    caller.expect_final_of_invite(504);
-    world.mailbox("alice").only_missed_call();
-    world.assert_idle();
-}
-
-#[test]
-fn a_prack_of_another_response_is_refused() {
-    let world = World::new();
-    let mut caller = world.gateway().call_for_alice().header("Require", "100rel").dial();
-    let ringing = caller.expect(180);
-    prack(&mut caller, "1");
-    caller.expect(481);
-    prack(&mut caller, ringing.get("RSeq"));
-    caller.expect(200);
-    caller.expect_final_of_invite(200);
-    caller.hang_up();
-    world.assert_idle();
-}
-
-#[test]
-fn a_late_offer_is_answered_in_the_ack() {
-    let world = World::new();
-    let mut caller = world.gateway().call_for_alice().without_offer().dial();
-    let offer = caller.expect_without_ack(200);
-    assert_eq!(offer.sdp().unwrap().formats(), [0, 8, 101]);
-    let answer = caller.offer("");
-    caller.acknowledge(&offer, &answer);
-    caller.hear("record-after-tone").hear_tone().say(&speech()).press('#').hear("press-1-accept");
-    caller.hang_up();
-    world.mailbox("alice").only_message().audio().assert_holds(&speech(), 0.99);
-    world.assert_idle();
-}
-
-#[test]
-fn a_late_offer_nobody_answers_ends_the_call() {
-    let world = World::new();
-    let mut caller = world.gateway().call_for_alice().without_offer().dial();
-    let offer = caller.expect_without_ack(200);
-    caller.acknowledge(&offer, "");
-    let bye = caller.expect_bye();
-    assert!(bye.get("Reason").contains("cause=488"), "{}", bye.get("Reason"));
-    world.mailbox("alice").only_missed_call();
-    world.assert_idle();
-}
-
-#[test]
 fn a_request_of_an_unknown_call_is_told_so() {
     let world = World::new();
     let mut caller = world.gateway().call_for_alice().dial();
@@ -267,7 +158,46 @@ fn odd_datagrams_do_no_harm() {
     world.assert_idle();
 }
 
-fn prack(caller: &mut Caller, rseq: &str) {
-    let rack = format!("{rseq} 1 INVITE");
-    caller.request("PRACK", &[("RAck", &rack)], None);
+#[test]
+fn who_hangs_up_before_acknowledging_the_answer_is_let_go() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().dial();
+    caller.expect_without_ack(200);
+    caller.request("BYE", &[], None);
+    caller.expect(200);
+    world.seconds(3);
+    assert_eq!(caller.unread(), [], "the answer is repeated no more");
+    world.mailbox("alice").only_missed_call();
+    world.assert_idle();
+}
+
+#[test]
+fn a_bye_that_comes_again_gets_the_same_answer() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().dial();
+    caller.expect(200);
+    caller.request("BYE", &[], None);
+    let answer = caller.expect(200);
+    world.seconds(2);
+    caller.request_again();
+    world.seconds(1);
+    assert_eq!(caller.unread(), [answer]);
+    world.mailbox("alice").only_missed_call();
+    world.assert_idle();
+}
+
+#[test]
+fn a_request_that_was_overtaken_is_refused() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().dial();
+    caller.expect(200);
+    caller.count_from(20);
+    caller.request("OPTIONS", &[], None);
+    caller.expect(200);
+    caller.count_from(10);
+    caller.request("OPTIONS", &[], None);
+    caller.expect(500);
+    caller.count_from(30);
+    caller.hang_up();
+    world.assert_idle();
 }

@@ -118,9 +118,10 @@ pub struct Sdp(String);
 impl Sdp {
     /// Where the node wants its audio.
     pub fn audio(&self) -> std::net::SocketAddr {
-        let address = self.line("c=IN IP4 ").expect("c= line").to_owned();
+        let address = self.line("c=IN IP4 ").or(self.line("c=IN IP6 ")).expect("c= line");
+        let address: std::net::IpAddr = address.parse().expect("an address");
         let port = self.line("m=audio ").and_then(|rest| rest.split(' ').next()).expect("m=audio line");
-        format!("{address}:{port}").parse().expect("an address and a port")
+        std::net::SocketAddr::new(address, port.parse().expect("a port"))
     }
 
     /// Numbers of the audio line.
@@ -153,6 +154,10 @@ impl Ladder {
 
     pub fn note(&self, at: Duration, what: &str) {
         self.0.borrow_mut().push(format!("{:10.3} s {what}", at.as_secs_f64()));
+    }
+
+    pub fn lines(&self) -> Vec<String> {
+        self.0.borrow().clone()
     }
 
     pub fn print(&self) {

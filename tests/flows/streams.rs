@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ringpost::engine::Environment;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use crate::caller::whole_messages;
 use crate::invite::Transport;
 use crate::sip::Sip;
 use crate::sound::speech;
-use crate::world::{GATEWAY, HOME, World};
+use crate::world::{GATEWAY, World};
 
 #[test]
 fn a_message_is_left_over_tcp() {
@@ -102,6 +103,34 @@ fn a_call_survives_the_loss_of_its_connection() {
 }
 
 #[test]
+fn where_the_connection_is_gone_the_node_opens_one_to_say_goodbye() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().over(Transport::Tcp).dial();
+    caller.expect(200);
+    let mut listener = world.environment().listen(caller.local()).unwrap();
+    caller.hear_tone().say(&speech()).press('#').press('1').press('#');
+    caller.disconnect();
+    caller.hear("goodbye").accept_from(&mut *listener);
+    caller.expect_bye();
+    world.mailbox("alice").only_message();
+    world.assert_idle();
+}
+
+#[test]
+fn a_peer_that_cannot_be_reached_any_more_holds_nothing() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().over(Transport::Tcp).dial();
+    caller.expect(200);
+    caller.hear_tone().say(&speech()).press('#').press('1').press('#');
+    caller.disconnect();
+    caller.hear("goodbye");
+    world.seconds(1);
+    assert_eq!(world.load().calls, 0, "nobody listens there: the call is over at once");
+    world.mailbox("alice").only_message();
+    world.assert_idle();
+}
+
+#[test]
 fn an_idle_connection_is_closed() {
     let world = World::new();
     let mut wire = Wire::open(&world, 31_000);
@@ -123,8 +152,8 @@ struct Wire {
 
 impl Wire {
     fn open(world: &World, port: u16) -> Wire {
-        let (from, to) = (SocketAddr::new(GATEWAY, port), SocketAddr::new(HOME, 5060));
-        let stream = world.environment().connect_from(from, to).expect("the node listens");
+        let from = SocketAddr::new(GATEWAY, port);
+        let stream = world.environment().connect_from(from, world.node()).expect("the node listens");
         Wire { world: world.clone(), stream, closed: false }
     }
 
@@ -167,11 +196,11 @@ impl Wire {
 }
 
 fn options(number: usize) -> Sip {
-    Sip::new(format!("OPTIONS sip:{HOME} SIP/2.0"))
+    Sip::new("OPTIONS sip:192.0.2.1 SIP/2.0")
         .with("Via", format!("SIP/2.0/TCP {GATEWAY}:31000;branch=z9hG4bK-ping-{number}"))
         .with("Max-Forwards", "70")
         .with("From", format!("<sip:pbx@{GATEWAY}>;tag=ping"))
-        .with("To", format!("<sip:{HOME}>"))
+        .with("To", "<sip:192.0.2.1>")
         .with("Call-ID", format!("ping-{number}"))
         .with("CSeq", "7 OPTIONS")
 }

@@ -2,7 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -52,6 +53,7 @@ struct Inner {
     now: Cell<Duration>,
     names: Cell<u64>,
     seed: u64,
+    node: SocketAddr,
     system: SystemRunner,
 }
 
@@ -63,6 +65,10 @@ pub struct Beginning {
     age: Duration,
     seed: u64,
     pub trouble: Trouble,
+    pub home: IpAddr,
+    /// `None`: every address, as shipped.
+    pub listen: Option<IpAddr>,
+    pub rtp_ports: RangeInclusive<u16>,
 }
 
 impl World {
@@ -87,6 +93,9 @@ impl World {
             age: Duration::ZERO,
             seed: 1,
             trouble: Trouble::default(),
+            home: HOME,
+            listen: None,
+            rtp_ports: 20_000..=20_999,
         };
         change(&mut beginning);
         World::begin(beginning)
@@ -102,21 +111,25 @@ impl World {
         let trouble = beginning.trouble;
         let (engine, environment, began) = system.block_on(async {
             let began = Instant::now();
-            let environment = VirtualEnvironment::new(HOME, beginning.seed).with_disk(beginning.disk.clone());
+            let environment = VirtualEnvironment::new(beginning.home, beginning.seed).with_disk(beginning.disk.clone());
             tokio::time::advance(beginning.age).await;
             let disk: Arc<dyn Disk> = Arc::new(beginning.disk);
-            let anywhere = SocketAddr::from(([0, 0, 0, 0], 5060));
+            let any: IpAddr = match beginning.home {
+                IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+                IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+            };
+            let listen = SocketAddr::new(beginning.listen.unwrap_or(any), 5060);
             let (prompts, faults) = Prompts::load(&RealDisk, None);
             assert!(faults.is_empty(), "{faults:?}");
             let postman = Postman::new(Maildir::open(disk.clone(), "mail".into()).unwrap(), trouble.clone());
             let parts = Parts {
                 environment: Arc::new(environment.clone()),
                 placement: Placement::here(),
-                datagram: vec![anywhere],
-                stream: vec![anywhere],
+                datagram: vec![listen],
+                stream: vec![listen],
                 stream_idle: Duration::from_secs(15 * 60),
                 settings: beginning.settings,
-                rtp_ports: 20_000..=20_999,
+                rtp_ports: beginning.rtp_ports,
                 directory: Directory::load(&beginning.sources).expect("the organisation is valid"),
                 prompts,
                 spool: Spool::open(disk.clone(), "spool".into()).expect("the spool opens"),
@@ -140,6 +153,7 @@ impl World {
             now: Cell::new(beginning.age),
             names: Cell::new(0),
             seed: beginning.seed,
+            node: SocketAddr::new(beginning.home, 5060),
             system,
         }));
         world.run(Duration::from_millis(50));
@@ -219,6 +233,11 @@ impl World {
     }
 
     // ---- who is there
+
+    /// Where the node listens for SIP.
+    pub fn node(&self) -> SocketAddr {
+        self.0.node
+    }
 
     /// The gateway of the sample organisation.
     pub fn gateway(&self) -> Peer {
@@ -347,8 +366,21 @@ impl Drop for Inner {
 }
 
 impl Beginning {
+    pub fn seed(&mut self, seed: u64) {
+        self.seed = seed;
+    }
+
+    pub fn advertise(&mut self, address: &str) {
+        self.settings.advertised = Some(address.parse().unwrap());
+    }
+
     pub fn max_calls(&mut self, calls: usize) {
         self.settings.max_calls = calls;
+    }
+
+    /// A file of the organisation more.
+    pub fn organisation(&mut self, text: &str) {
+        self.sources.push(SourceFile::new("test.toml", text));
     }
 
     /// Changes the sample organisation, as an administrator would in an editor.

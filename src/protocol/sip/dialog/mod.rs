@@ -6,7 +6,6 @@
 //! `reliable` (RFC 3262), `session_timer` (RFC 4028), `info_dtmf` (keys by INFO).
 
 mod info_dtmf;
-mod random;
 mod refusal;
 mod reliable;
 mod session;

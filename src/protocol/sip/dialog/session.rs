@@ -9,11 +9,11 @@ mod replies;
 
 use std::time::Instant;
 
-use super::random::Random;
 use super::reliable::ReliableProvisional;
 use super::session_timer::{Limits, SessionTimer, Side};
 use super::state::{DialogState, cseq_of};
 use super::{Command, EndCause, Event, Refusal, Setup, warning};
+use crate::protocol::random::Random;
 use crate::protocol::sdp::{Description, MediaPlan, Negotiation, NotSdp};
 use crate::protocol::sip::endpoint::{ClientTransaction, ServerTransaction};
 use crate::protocol::sip::{Flow, HeaderName, Headers, Request, Response, Status};
@@ -183,7 +183,7 @@ impl Session {
         // carry the next one
         let ringing = self.dialog_response(Status::RINGING);
         let ringing = self.with_session_description(ringing);
-        let mut reliable = ReliableProvisional::new(ringing, self.random.next());
+        let mut reliable = ReliableProvisional::new(ringing, self.random.draw());
         self.bind(out);
         self.tell_media(out);
         let (response, again) = reliable.transmit(now);

@@ -73,7 +73,7 @@ impl Endpoint {
 
     /// Adds the Via with a fresh branch, which is returned, and Max-Forwards (RFC 3261 8.1.1.6, 8.1.1.7, RFC 3581 3).
     fn complete(&mut self, request: &mut Request, flow: &Flow) -> String {
-        let branch = self.random.branch();
+        let branch = super::random::branch(&mut self.random);
         let rport = if flow.transport == Transport::Udp { ";rport" } else { "" };
         let via = format!("SIP/2.0/{} {}{rport};branch={branch}", flow.transport.as_str(), flow.local);
         request.headers.push_front(HeaderName::Via, via);

@@ -13,9 +13,9 @@ mod table;
 mod tests;
 
 use super::{Flow, Message, Request, Response};
+use crate::protocol::random::Random;
 use client::Client;
 use key::{DialogId, RequestKey};
-use random::Random;
 use server::Server;
 use std::collections::BTreeMap;
 use std::sync::Arc;

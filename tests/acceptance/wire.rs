@@ -125,7 +125,8 @@ impl Capture {
             said.push(line);
             captures
         });
-        assert!(captures, "tshark cannot capture: {}", said.join("\n"));
+        let allow = "run the tests as root, or allow it: sudo setcap cap_net_raw,cap_net_admin=ep /usr/bin/dumpcap";
+        assert!(captures, "tshark cannot capture ({allow}): {}", said.join("\n"));
         // what it says at its end is read, so that it does not wait for a reader
         thread::spawn(move || lines.for_each(drop));
         let unused = SocketAddr::from(([127, 0, 0, 1], sipp.ports().get(9)));

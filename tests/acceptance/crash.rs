@@ -45,13 +45,26 @@ enum Stage {
 }
 
 impl Stage {
-    /// How long callers speak at least, ms: longer than the moment of the kill may be, or long enough to be owed.
-    fn speech(self) -> u64 {
-        match self {
-            Stage::Recording => 6500,
-            Stage::Finishing | Stage::Delivery => 3700,
-        }
+    /// How long a caller listens to the greeting and then speaks, so that a kill finds calls at every point around the
+    /// one it is meant for.
+    fn pace(self, chance: &mut Chance) -> (Duration, Duration) {
+        let (listens, speaks) = match self {
+            // until the kill comes, from its beginning on or for a while
+            Stage::Recording => (chance.below(4000), 20_000),
+            // long enough to be owed
+            Stage::Finishing | Stage::Delivery => (0, 3700 + chance.below(500)),
+        };
+        (Duration::from_millis(listens), Duration::from_millis(speaks))
     }
+}
+
+/// What a caller does.
+#[derive(Clone, Copy)]
+struct Habits {
+    listens: Duration,
+    speaks: Duration,
+    /// Sends the message with keys; others hang up.
+    sends: bool,
 }
 
 /// What a call left, as its caller knows it.
@@ -93,17 +106,16 @@ fn calls_until_killed(node: &mut Node, stage: Stage, chance: &mut Chance) -> Vec
     let callers: Vec<_> = (0..CALLERS)
         .map(|number| {
             let (sip, line, reached) = (node.sip(), line.clone(), reached.clone());
-            // spread, so that a kill finds calls at every point around the one it was meant for
-            let speaks = Duration::from_millis(stage.speech() + chance.below(500));
-            let sends = number % 3 > 0;
-            thread::spawn(move || leave_message(sip, speaks, sends, line, &reached))
+            let (listens, speaks) = stage.pace(chance);
+            let habits = Habits { listens, speaks, sends: number % 3 > 0 };
+            thread::spawn(move || leave_message(sip, habits, line, &reached))
         })
         .collect();
     drop(reached);
     let lucky = chance.below(CALLERS / 2) as usize;
     stages.iter().filter(|reached| *reached == stage).nth(lucky).expect("every caller gets there");
     thread::sleep(match stage {
-        Stage::Recording => Duration::from_millis(chance.below(6000)),
+        Stage::Recording => Duration::from_millis(2500 + chance.below(3500)),
         Stage::Finishing => Duration::from_micros(chance.below(15_000)),
         // near its beginning as a rule
         Stage::Delivery => Duration::from_micros(chance.below(800_000) >> chance.below(6)),
@@ -114,33 +126,28 @@ fn calls_until_killed(node: &mut Node, stage: Stage, chance: &mut Chance) -> Vec
 }
 
 /// One call, as far as it gets; `None` when it was not answered.
-fn leave_message(sip: SocketAddr, speaks: Duration, sends: bool, line: Line, reached: &Sender<Stage>) -> Option<Left> {
+fn leave_message(sip: SocketAddr, habits: Habits, line: Line, reached: &Sender<Stage>) -> Option<Left> {
     let mut call = Call::dial(sip, "1001", line).ok()?;
     let mut left = Left { call_id: call.id().to_owned(), began: None, spoken: 0.0, told: false };
-    let outcome = converse(&mut call, speaks, sends, &mut left, reached);
+    let outcome = converse(&mut call, habits, &mut left, reached);
     if outcome.is_err() && left.spoken == 0.0 {
         left.stops_speaking();
     }
-    left.told = sends && call.was_told();
+    left.told = habits.sends && call.was_told();
     Some(left)
 }
 
-fn converse(
-    call: &mut Call,
-    speaks: Duration,
-    sends: bool,
-    left: &mut Left,
-    reached: &Sender<Stage>,
-) -> Result<(), Cut> {
+fn converse(call: &mut Call, habits: Habits, left: &mut Left, reached: &Sender<Stage>) -> Result<(), Cut> {
     // the one that waits for a stage listens no more when it has come
     let tell = |stage| {
         let _ = reached.send(stage);
     };
+    call.talk(habits.listens)?;
     call.reach_recording()?;
     left.began = Some(Instant::now());
     tell(Stage::Recording);
-    call.talk(speaks)?;
-    if !sends {
+    call.talk(habits.speaks)?;
+    if !habits.sends {
         left.stops_speaking();
         tell(Stage::Finishing);
         call.hang_up()?;

@@ -199,3 +199,10 @@ impl Chance {
         (mixed ^ mixed >> 31) % limit
     }
 }
+
+#[test]
+#[should_panic(expected = "lost")]
+fn a_message_that_is_missing_is_noticed() {
+    let told = Left { call_id: "1@caller".to_owned(), began: None, spoken: 2.5, told: true };
+    judge(&[told], &[]);
+}

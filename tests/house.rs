@@ -215,9 +215,39 @@ fn production_files(room: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The file without its unit tests, which stand at its end.
+/// The file without the items behind `#[cfg(test)]`: each ends with a `;` or with the brace that closes it, whichever
+/// comes first at the indentation of its attribute. Lines keep their numbers.
 fn production_code(text: &str) -> String {
-    text.split("#[cfg(test)]").next().unwrap_or_default().to_owned()
+    let mut kept = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        kept.push(line);
+        if line.trim() != "#[cfg(test)]" {
+            continue;
+        }
+        let indentation = &line[..line.len() - line.trim_start().len()];
+        let ends = |line: &str| {
+            let item = line.strip_prefix(indentation).filter(|item| !item.starts_with(' '));
+            item.is_some_and(|item| item.starts_with('}') || item.ends_with(';') || item.ends_with("},"))
+        };
+        for line in lines.by_ref() {
+            kept.push("");
+            if ends(line) {
+                break;
+            }
+        }
+    }
+    kept.join("\n")
+}
+
+#[test]
+fn what_is_behind_cfg_test_is_passed_over_and_nothing_else() {
+    let text = "use a;\n#[cfg(test)]\nmod tests;\nuse b;\n    #[cfg(test)]\n    fn c() {\n        d();\n    }\nuse e;\n#[cfg(test)]\nmod f {\n    use g;\n}\nuse h;";
+    let code = production_code(text);
+    let left: Vec<&str> = code.lines().filter(|line| line.starts_with("use")).collect();
+    assert_eq!(left, ["use a;", "use b;", "use e;", "use h;"]);
+    assert!(!code.contains("d();") && !code.contains("use g;"));
+    assert_eq!(code.lines().count(), text.lines().count());
 }
 
 /// True when `line` names `name` as a path or identifier, not as the tail of a longer one.

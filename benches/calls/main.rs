@@ -76,8 +76,15 @@ fn soak() {
     let during = Held::by(&node);
     recording.hang_up();
     node.wait_until_idle();
+    let once = Held::by(&node);
+    // what the allocator keeps after the first crowd it keeps; a second crowd must not add to it
+    let mut recording = Calls::record(&node, SOAKED_AT_ONCE);
+    recording.talk(Duration::from_secs(3));
+    recording.hang_up();
+    node.wait_until_idle();
     println!(
-        "{SOAKED_CALLS} calls one after another and {SOAKED_AT_ONCE} at once: before {before}; during {during}; after {}",
+        "{SOAKED_CALLS} calls one after another, then {SOAKED_AT_ONCE} at once, twice:\n  before       {before}\n  \
+         during       {during}\n  idle again   {once}\n  second time  {}",
         Held::by(&node)
     );
 }
@@ -98,6 +105,8 @@ fn media(calls: usize) {
     let node_cpu = (cpu_ns(node.pid()) - before) as f64 / 1e9 / minutes;
     let memory = (rss_kib(node.pid()).saturating_sub(idle)) as f64 / calls as f64;
     recording.hang_up();
+    node.wait_until_idle();
+    let (heard, missed) = node.packets();
     drop(node);
 
     let bare = bare::Bare::start(calls);
@@ -111,7 +120,7 @@ fn media(calls: usize) {
     let Spacing { p50, p99, received, lost, disordered, gaps } = spacing;
     println!(
         "recording, {calls:3} calls: {node_cpu:.4} s of CPU a call-minute, bare program {bare_cpu:.4}, ratio {:.2}; \
-         {memory:.0} KiB a call; packets from us: {received} received, {lost} lost, {disordered} out of order, {gaps} late by over 20 ms, \
+         {memory:.0} KiB a call; packets to us: {heard} heard, {missed} missed; from us: {received} received, {lost} lost, {disordered} out of order, {gaps} late by over 20 ms, \
          off their 20 ms by p50 {:.2} ms, p99 {:.2} ms",
         node_cpu / bare_cpu,
         p50.as_secs_f64() * 1e3,

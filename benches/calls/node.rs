@@ -57,17 +57,29 @@ impl Node {
         self.folder.join("var/mail").join(alias).join("new")
     }
 
-    /// Returns when the last call has given back what it held.
+    /// Returns when the last call has given back what it held, down to its timers, and its mail is delivered.
     pub fn wait_until_idle(&self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while self.calls() > 0 {
-            assert!(Instant::now() < deadline, "calls that do not end");
-            std::thread::sleep(Duration::from_millis(20));
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let held = ["calls", "media_streams", "rtp_ports", "dialogs", "recordings", "transactions"];
+        loop {
+            let status = &self.json()["node"];
+            if status["waiting"] == 0 && held.iter().all(|what| status["load"][what] == 0) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "not idle: {status}");
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 
-    fn calls(&self) -> u64 {
-        self.json()["node"]["load"]["calls"].as_u64().expect("status counts calls")
+    /// RTP packets that reached the node, and that it missed, over all calls that have ended.
+    pub fn packets(&self) -> (u64, u64) {
+        let log = fs::read_to_string(self.folder.join("log")).expect("the node's log");
+        let sum = |field: &str| {
+            let values =
+                log.lines().filter_map(|line| line.split_once(field)?.1.split([',', ' ']).next()?.parse::<u64>().ok());
+            values.sum()
+        };
+        (sum(" packets: "), sum(" lost: ") + sum(" late: "))
     }
 
     fn load(&self) -> String {

@@ -155,7 +155,9 @@ impl UmWorker {
     fn answer(&self, Incoming { transaction, request, .. }: Incoming) {
         let response = match request.method {
             Method::Options if self.draining => {
-                Refusal::new(Status::SERVICE_UNAVAILABLE, "this server is going out of service").response(&request)
+                Refusal::new(Status::SERVICE_UNAVAILABLE, "this server is going out of service")
+                    .retry_after(RETRY_AFTER)
+                    .response(&request)
             }
             Method::Options => options_answer(&request),
             _ => Refusal::new(Status::METHOD_NOT_ALLOWED, "only calls and OPTIONS are taken here").response(&request),

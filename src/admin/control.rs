@@ -1,10 +1,13 @@
 //! The control socket: a Unix socket in the data folder; whoever connects is told the node's status as JSON.
 //! Knows: the socket and the engine. Must not: change anything; commands come with the administration.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -19,6 +22,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 pub enum ControlError {
     #[error("no node is running here ({}: {error})", path.display())]
     NotRunning { path: PathBuf, error: io::Error },
+    #[error("another node runs with the data folder {}", data.display())]
+    Taken { data: PathBuf },
     #[error("the node does not answer on {} within {ANSWER_WITHIN:?}", path.display())]
     Silent { path: PathBuf },
     #[error("the node on {} answered with something else: {error}", path.display())]
@@ -31,22 +36,32 @@ pub enum ControlError {
 pub struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
+    /// Held for as long as the node lives: the data folder is this process's alone.
+    _lock: Flock<File>,
 }
 
 impl ControlSocket {
-    /// Binds the socket of `data`. A socket file without a node behind it is replaced; a running node's is an error.
-    pub async fn bind(data: &Path) -> Result<ControlSocket, ControlError> {
+    /// Takes the data folder for this process and binds its socket.
+    ///
+    /// # Errors
+    /// Another node has the folder; or the socket cannot be bound.
+    pub fn bind(data: &Path) -> Result<ControlSocket, ControlError> {
+        let lock_path = data.join("ringpost.lock");
+        let opened = File::options().create(true).truncate(false).write(true).open(&lock_path);
+        let file = opened.map_err(|error| ControlError::Io { path: lock_path.clone(), error })?;
+        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| match error {
+            Errno::EWOULDBLOCK => ControlError::Taken { data: data.to_owned() },
+            error => ControlError::Io { path: lock_path, error: error.into() },
+        })?;
         let path = socket_path(data);
         let io = |error| ControlError::Io { path: path.clone(), error };
-        if UnixStream::connect(&path).await.is_ok() {
-            return Err(io(io::Error::new(io::ErrorKind::AddrInUse, "another node runs with this data folder")));
-        }
+        // who has the lock may remove what an earlier process left
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
             _ => {}
         }
         let listener = UnixListener::bind(&path).map_err(io)?;
-        Ok(ControlSocket { listener, path })
+        Ok(ControlSocket { listener, path, _lock: lock })
     }
 
     /// Answers until dropped.

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Folders;
@@ -26,6 +27,10 @@ use crate::prompts::Prompts;
 
 /// A stream connection that carried nothing for so long is closed. Gateways keep theirs alive with OPTIONS.
 const STREAM_IDLE: Duration = Duration::from_secs(15 * 60);
+/// Open files a call needs at most: RTP and RTCP sockets, its recording, its mail or a connection.
+const DESCRIPTORS_A_CALL: u64 = 4;
+/// Open files a node needs beside its calls: listeners, threads, connections, mail.
+const DESCRIPTORS: u64 = 200;
 /// Connections to the mail server.
 const DELIVERIES_AT_ONCE: u32 = 8;
 /// How often a draining node looks whether its last call has ended.
@@ -36,9 +41,10 @@ const LAST_BYES: Duration = Duration::from_secs(3);
 pub(super) fn run(folders: &Folders) -> Result<(), Box<dyn Error>> {
     let config = read_config(folders)?;
     start_log(&config);
+    raise_descriptor_limit(config.max_calls_allowed);
     actix_rt::System::new().block_on(async {
         std::fs::create_dir_all(&folders.data)?;
-        let control = ControlSocket::bind(&folders.data).await?;
+        let control = ControlSocket::bind(&folders.data)?;
         let parts = parts(&config, folders).await?;
         let example = Example::of(&parts.directory, &config);
         let engine = Engine::start(parts)?;
@@ -48,6 +54,22 @@ pub(super) fn run(folders: &Folders) -> Result<(), Box<dyn Error>> {
             stopped = until_stopped(&engine, folders) => stopped,
         }
     })
+}
+
+/// Raises the soft limit of open files to the hard one, and says when that is not enough for every call.
+fn raise_descriptor_limit(max_calls: u32) {
+    let needed = DESCRIPTORS + DESCRIPTORS_A_CALL * u64::from(max_calls);
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map(|()| hard));
+    match raised {
+        Ok(limit) if limit >= needed => {}
+        Ok(limit) => tracing::error!(
+            limit,
+            needed,
+            "fewer files may be open than max_calls_allowed calls need: raise the limit (ulimit -n, LimitNOFILE)"
+        ),
+        Err(error) => tracing::error!(%error, needed, "the limit of open files is not known"),
+    }
 }
 
 /// Reads and opens all that a node is made of.
@@ -131,16 +153,19 @@ async fn reread_directory(engine: &Engine, folders: &Folders) {
 }
 
 fn settings(config: &NodeConfig) -> Settings {
-    let node = config.name.as_ref().map_or_else(host_name, ToString::to_string);
     Settings {
         server: format!("Ringpost/{}", env!("CARGO_PKG_VERSION")),
-        node,
+        node: node_name(config),
         advertised: config.sip.advertised_address,
         max_calls: config.max_calls_allowed as usize,
         media_timeout: config.rtp.media_timeout,
         session_expires: config.sip.session_expires,
         min_se: config.sip.min_se,
     }
+}
+
+fn node_name(config: &NodeConfig) -> String {
+    config.name.as_ref().map_or_else(host_name, ToString::to_string)
 }
 
 fn host_name() -> String {
@@ -172,7 +197,7 @@ fn smtp_settings(smtp: &SmtpConfig, config: &NodeConfig) -> Result<SmtpSettings,
             StartTls::Never => Security::Unprotected,
         },
         credentials,
-        hello_name: smtp.hello_name.as_ref().map_or_else(host_name, ToString::to_string),
+        hello_name: smtp.hello_name.as_ref().map_or_else(|| node_name(config), ToString::to_string),
         timeout: smtp.timeout,
         return_path: Some(config.mail.from.to_string()),
         root_certificates: Vec::new(),

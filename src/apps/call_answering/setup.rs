@@ -26,7 +26,7 @@ pub struct CallAnsweringSetup {
     pub anonymous: bool,
     /// AnonymousCallersCanLeaveMessages of the mailbox.
     pub anonymous_allowed: bool,
-    /// The caller may mark the message private: ProtectUnauthenticatedVoiceMail of the policy is Private or All.
+    /// The caller may mark the message private.
     pub private_offered: bool,
     /// AllowMissedCallNotifications of the policy and MissedCallNotificationEnabled of the mailbox.
     pub missed_call_notification: bool,

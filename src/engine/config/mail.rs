@@ -70,7 +70,7 @@ pub enum Password {
 pub struct Secret(String);
 
 impl Password {
-    /// The password itself; reads the file anew each time, so that a changed one is used at once.
+    /// The password itself, read from its file now.
     pub fn reveal(&self, disk: &dyn Disk) -> io::Result<Secret> {
         match self {
             Password::Text(secret) => Ok(secret.clone()),

@@ -25,7 +25,6 @@ impl Status {
     pub const UNSUPPORTED_MEDIA_TYPE: Status = Status(415);
     pub const UNSUPPORTED_URI_SCHEME: Status = Status(416);
     pub const BAD_EXTENSION: Status = Status(420);
-    pub const EXTENSION_REQUIRED: Status = Status(421);
     pub const SESSION_INTERVAL_TOO_SMALL: Status = Status(422);
     pub const TEMPORARILY_UNAVAILABLE: Status = Status(480);
     pub const CALL_DOES_NOT_EXIST: Status = Status(481);

@@ -11,7 +11,7 @@ use super::alarm::Alarm;
 use crate::engine::Environment;
 use crate::engine::environment::blocking;
 use crate::mailbox::delivery::{Command, DeliveryState, Event, Queue};
-use crate::mailbox::{Courier, EntryId, Spool};
+use crate::mailbox::{Courier, Entry, EntryId, Spool, SpoolError};
 
 /// Attempts under way at once.
 const PARALLEL: usize = 8;
@@ -26,6 +26,18 @@ pub struct Delivery {
     commands: Vec<Command>,
     alarm: Alarm,
     waiting: DeliveryBacklog,
+    look: LookState,
+    /// Moved to `failed/` (or not, if the disk refused) since the last look began.
+    parked: Vec<EntryId>,
+}
+
+/// One look at a time: what an older one saw must not be told after a newer one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LookState {
+    Idle,
+    Looking,
+    /// Something happened meanwhile: another look follows.
+    Again,
 }
 
 /// How many messages wait; shared, so that it can be known without asking.
@@ -72,6 +84,8 @@ impl Delivery {
             commands: Vec::new(),
             alarm: Alarm::default(),
             waiting: waiting.clone(),
+            look: LookState::Idle,
+            parked: Vec::new(),
         };
         (delivery, waiting)
     }
@@ -107,7 +121,9 @@ impl Delivery {
                 let error = state.last_error.as_deref().unwrap_or_default();
                 let next = state.next_attempt.map(tracing::field::display);
                 tracing::warn!(message = %id, attempts = state.attempts, error, next_attempt = next, "message waits");
-                self.keep(move |spool| spool.note_attempt(&id, &state));
+                let (environment, spool) = (self.environment.clone(), self.spool.clone());
+                let noted = async move { blocking(&*environment, move || spool.note_attempt(&id, &state)).await };
+                ctx.spawn(noted.into_actor(self).map(|noted, _, _| log_failure(noted)));
             }
             Command::Park { id, state } => {
                 let error = state.last_error.as_deref().unwrap_or_default();
@@ -117,35 +133,61 @@ impl Delivery {
                     error,
                     "ALARM: message cannot be delivered; it is kept in spool/failed"
                 );
-                self.keep(move |spool| spool.park(&id, &state));
+                let (environment, spool, parked) = (self.environment.clone(), self.spool.clone(), id.clone());
+                let moved = async move { blocking(&*environment, move || spool.park(&id, &state)).await };
+                ctx.spawn(moved.into_actor(self).map(|moved, delivery, ctx| {
+                    let done = matches!(moved, Some(Ok(())));
+                    log_failure(moved);
+                    delivery.parked.push(parked);
+                    // what could not be moved is tried again at the leisure of the regular look
+                    if done {
+                        delivery.look(ctx);
+                    }
+                }));
             }
         }
     }
 
-    /// Writes to the spool, off the Arbiter.
-    fn keep<E: std::fmt::Display>(&self, work: impl FnOnce(&Spool) -> Result<(), E> + Send + 'static) {
-        let spool = self.spool.clone();
-        self.environment.run_blocking(Box::new(move || {
-            if let Err(error) = work(&spool) {
-                tracing::error!(%error, "spool");
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        if self.look != LookState::Idle {
+            self.look = LookState::Again;
+            return;
+        }
+        self.look = LookState::Looking;
+        let parked = std::mem::take(&mut self.parked);
+        let (environment, spool) = (self.environment.clone(), self.spool.clone());
+        let ready = async move { blocking(&*environment, move || spool.ready()).await };
+        ctx.spawn(ready.into_actor(self).map(|ready, delivery, ctx| {
+            delivery.looked(ready, parked, ctx);
+            if std::mem::replace(&mut delivery.look, LookState::Idle) == LookState::Again {
+                delivery.look(ctx);
             }
         }));
     }
 
-    fn look(&mut self, ctx: &mut Context<Self>) {
-        let (environment, spool) = (self.environment.clone(), self.spool.clone());
-        let ready = async move { blocking(&*environment, move || spool.ready()).await };
-        ctx.spawn(ready.into_actor(self).map(|ready, delivery, ctx| match ready {
+    /// Tells the queue what a look saw, and what had been parked before it began.
+    fn looked(&mut self, ready: Option<Result<Vec<Entry>, SpoolError>>, parked: Vec<EntryId>, ctx: &mut Context<Self>) {
+        for id in parked {
+            self.step(Event::Parked(id), ctx);
+        }
+        match ready {
             Some(Ok(entries)) => {
                 for entry in entries {
                     let mailbox = entry.record.details.mailbox.alias.clone();
-                    let event = Event::Ready { id: entry.id().clone(), mailbox, state: entry.delivery };
-                    delivery.step(event, ctx);
+                    self.step(Event::Ready { id: entry.id().clone(), mailbox, state: entry.delivery }, ctx);
                 }
             }
             Some(Err(error)) => tracing::error!(%error, "spool cannot be read; it is looked into again"),
             None => tracing::error!("looking into the spool failed; it is looked into again"),
-        }));
+        }
+    }
+}
+
+fn log_failure(written: Option<Result<(), SpoolError>>) {
+    match written {
+        Some(Ok(())) => {}
+        Some(Err(error)) => tracing::error!(%error, "spool"),
+        None => tracing::error!("what became of a message could not be written"),
     }
 }
 

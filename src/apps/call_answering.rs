@@ -253,6 +253,8 @@ impl CallAnswering {
             (Menu::Message, '3' | '4') if self.disk_full => self.offer(menu, &[PromptId::CannotTakeMessages], out),
             (Menu::Message, '3') => {
                 self.kept = 0;
+                // at once, not with the next take: what was erased must not come back after a crash
+                out.push(Command::DiscardRecording);
                 self.introduce(&[], out);
             }
             (Menu::Message, '4') if length(self.kept) >= self.setup.max_recording => {

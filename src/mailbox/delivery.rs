@@ -77,6 +77,9 @@ pub enum Event {
     /// An attempt succeeded, and the message has left the spool (or was not there any more).
     Delivered(EntryId),
     Failed(EntryId, DeliveryError),
+    /// What [`Command::Park`] asked for is over, and no look into `ready/` from before that is still to be told. When
+    /// it could not be done, the next look finds the message again.
+    Parked(EntryId),
     /// [`Queue::next_deadline`] has passed.
     Tick,
 }
@@ -99,6 +102,8 @@ pub struct Queue {
     waiting: BTreeMap<EntryId, Message>,
     /// Mailboxes with an attempt under way.
     busy: BTreeSet<String>,
+    /// On their way to `failed/`: a look into `ready/` may still see them there.
+    parking: BTreeSet<EntryId>,
 }
 
 #[derive(Debug)]
@@ -111,11 +116,12 @@ struct Message {
 impl Queue {
     /// `parallel`: attempts under way at once, at least 2.
     pub fn new(parallel: usize) -> Self {
-        Self { parallel: parallel.max(2), waiting: BTreeMap::new(), busy: BTreeSet::new() }
+        Self { parallel: parallel.max(2), waiting: BTreeMap::new(), busy: BTreeSet::new(), parking: BTreeSet::new() }
     }
 
     pub fn on_event(&mut self, now: Timestamp, event: Event, out: &mut Vec<Command>) {
         match event {
+            Event::Ready { id, .. } if self.parking.contains(&id) => {}
             Event::Ready { id, mailbox, mut state } => {
                 // A clock that was set back must not make a message wait for a year.
                 let latest = now.saturating_add(LONGEST_WAIT).unwrap_or(Timestamp::MAX);
@@ -137,10 +143,14 @@ impl Queue {
                             message.under_way = false;
                             self.waiting.insert(id, message);
                         }
-                        Verdict::Park(state) => out.push(Command::Park { id, state }),
+                        Verdict::Park(state) => {
+                            self.parking.insert(id.clone());
+                            out.push(Command::Park { id, state });
+                        }
                     }
                 }
             }
+            Event::Parked(id) => drop(self.parking.remove(&id)),
             Event::Tick => {}
         }
         self.start(now, out);
@@ -284,6 +294,19 @@ mod tests {
         }
         let Verdict::Park(parked) = state.after(at(60), &refused) else { panic!("{state:?}") };
         assert_eq!((parked.attempts, parked.next_attempt), (6, None));
+    }
+
+    #[test]
+    fn message_on_its_way_to_failed_is_not_tried_again_by_a_look_that_still_saw_it() {
+        let mut queue = Queue::new(4);
+        let state = DeliveryState { refusals: REFUSAL_LIMIT - 1, ..DeliveryState::new(at(0)) };
+        step(&mut queue, at(0), Event::Ready { id: id("a"), mailbox: "alice".into(), state });
+        let parked = step(&mut queue, at(1), Event::Failed(id("a"), DeliveryError::permanent("550 no such user")));
+        assert!(matches!(&parked[..], [Command::Park { .. }]), "{parked:?}");
+        assert_eq!(step(&mut queue, at(1), ready("a", "alice")), [], "the rename is still to come");
+        assert!(queue.is_empty());
+        assert_eq!(step(&mut queue, at(2), Event::Parked(id("a"))), []);
+        assert_eq!(attempts(&step(&mut queue, at(3), ready("a", "alice"))), ["a"], "moved back");
     }
 
     #[test]

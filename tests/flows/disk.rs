@@ -127,6 +127,18 @@ fn a_power_failure_at_any_moment_of_a_call_leaves_one_letter() {
 }
 
 #[test]
+fn what_was_erased_does_not_come_back_after_a_power_failure() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().dial();
+    caller.expect(200);
+    caller.press('1').hear_tone().say(&speech()).press('#').hear("press-1-accept");
+    caller.press('3').hear("record-after-tone");
+    let world = fails(world, vec![caller]);
+    world.mailbox("alice").only_missed_call();
+    world.assert_idle();
+}
+
+#[test]
 fn a_message_that_waited_when_the_power_failed_is_delivered_once() {
     let world = World::new();
     world.trouble().begins(DeliveryError::temporary("connection refused"));

@@ -329,7 +329,7 @@ fn replayed_and_the_options_again() {
 #[test]
 fn erased_and_recorded_again() {
     let mut call = Call::at_menu(setup(), 7);
-    assert_eq!(call.key('3'), ["hush", "say record-after-tone"]);
+    assert_eq!(call.key('3'), ["discard", "hush", "say record-after-tone"]);
     call.played();
     assert_eq!(call.played(), ["record from 0 s"]);
     call.hang_up();

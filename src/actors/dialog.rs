@@ -129,8 +129,8 @@ impl Dialog {
         let dialog = self.key;
         let for_endpoint = match command {
             Respond { transaction, response } => Event::Respond { transaction, response },
-            Request { client, request, flow } => Event::Request { client, dialog, request, flow },
-            SendAck { request, flow } => Event::Ack { request, flow },
+            Request { client, request, next_hop, flow } => Event::Request { client, dialog, request, next_hop, flow },
+            SendAck { request, next_hop, flow } => Event::Ack { request, next_hop, flow },
             Bind { call_id, local_tag, remote_tag } => Event::Bind { dialog, call_id, local_tag, remote_tag },
             Media(plan) => return self.order(Order::Plan(plan), ctx),
             Established => return self.tell_application(app::Event::Answered, ctx),

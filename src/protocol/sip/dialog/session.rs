@@ -11,12 +11,12 @@ use std::time::Instant;
 
 use super::reliable::ReliableProvisional;
 use super::session_timer::{Limits, SessionTimer, Side};
-use super::state::{DialogState, cseq_of};
+use super::state::{DialogState, Outbound, cseq_of};
 use super::{Command, EndCause, Event, Refusal, Setup, warning};
 use crate::protocol::random::Random;
 use crate::protocol::sdp::{Description, MediaPlan, Negotiation, NotSdp};
 use crate::protocol::sip::endpoint::{ClientTransaction, ServerTransaction};
-use crate::protocol::sip::{Flow, HeaderName, Headers, Request, Response, Status};
+use crate::protocol::sip::{HeaderName, Headers, Request, Response, Status};
 use crate::protocol::timers::Timers;
 use own_requests::Pending;
 
@@ -45,7 +45,7 @@ pub struct Session {
     timers: Timers<Timer>,
     pending: Option<Pending>,
     /// The ACK to our last re-INVITE, sent again with each 2xx that comes again.
-    last_ack: Option<(ClientTransaction, Request, Flow)>,
+    last_ack: Option<(ClientTransaction, Outbound)>,
     peer_allows_update: bool,
     /// How many requests we have sent; each is named by its number.
     clients: u64,

@@ -23,6 +23,14 @@ pub(super) struct DialogState {
     flow: Flow,
 }
 
+/// A request of ours on its way out, as [`super::Command::Request`] and [`super::Command::SendAck`] tell it.
+#[derive(Debug, Clone)]
+pub(super) struct Outbound {
+    pub request: Request,
+    pub next_hop: Uri,
+    pub flow: Flow,
+}
+
 /// A request came with a lower CSeq than one before it (RFC 3261 12.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OutOfOrder;
@@ -65,18 +73,18 @@ impl DialogState {
         }
     }
 
-    /// The next request of our own (RFC 3261 12.2.1.1), without Via, and the flow of the dialog.
-    pub fn request(&mut self, method: Method) -> (Request, Flow) {
+    /// The next request of our own (RFC 3261 12.2.1.1), without Via.
+    pub fn request(&mut self, method: Method) -> Outbound {
         self.local_cseq += 1;
         self.build(method, self.local_cseq)
     }
 
     /// The ACK for a 2xx to an INVITE of ours (RFC 3261 13.2.2.4).
-    pub fn ack(&self, accepted: &Response) -> (Request, Flow) {
+    pub fn ack(&self, accepted: &Response) -> Outbound {
         self.build(Method::Ack, cseq_of(&accepted.headers).unwrap_or(self.local_cseq))
     }
 
-    fn build(&self, method: Method, cseq: u32) -> (Request, Flow) {
+    fn build(&self, method: Method, cseq: u32) -> Outbound {
         let first = self.route_set.first().map(|route| NameAddr::parse(route).uri);
         let (uri, routes) = match &first {
             None => (self.target.clone(), Vec::new()),
@@ -98,7 +106,9 @@ impl DialogState {
         request.headers.push(HeaderName::CallId, &self.call_id);
         let cseq = format!("{cseq} {}", request.method);
         request.headers.push(HeaderName::CSeq, cseq);
-        (request, self.flow)
+        // the first of the route set, loose or strict (8.1.2)
+        let next_hop = first.unwrap_or_else(|| self.target.clone());
+        Outbound { request, next_hop, flow: self.flow }
     }
 }
 
@@ -116,4 +126,50 @@ fn contact(headers: &Headers) -> Option<Uri> {
 /// A Request-URI has no header part (RFC 3261 19.1.1).
 fn without_headers(uri: &Uri) -> Uri {
     Uri::parse(uri.as_str().split('?').next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::sip::Transport;
+
+    #[test]
+    fn a_route_set_of_loose_and_strict_routers_makes_the_request_and_its_next_hop() {
+        let address = "192.0.2.1:5060".parse().unwrap();
+        let flow = Flow { transport: Transport::Udp, local: address, remote: address, connection: None };
+        for (record_route, uri, routes, next_hop) in [
+            // RFC 3261 12.2.1.1: the first of the route set decides, whatever comes after it
+            (vec![], "sip:ann@10.9.9.9", vec![], "sip:ann@10.9.9.9"),
+            (
+                vec!["<sip:10.0.0.1;lr>", "<sip:10.0.0.2;lr>"],
+                "sip:ann@10.9.9.9",
+                vec!["<sip:10.0.0.1;lr>", "<sip:10.0.0.2;lr>"],
+                "sip:10.0.0.1;lr",
+            ),
+            (
+                vec!["<sip:10.0.0.1;lr>", "<sip:10.0.0.2>"],
+                "sip:ann@10.9.9.9",
+                vec!["<sip:10.0.0.1;lr>", "<sip:10.0.0.2>"],
+                "sip:10.0.0.1;lr",
+            ),
+            (
+                vec!["<sip:10.0.0.1>", "<sip:10.0.0.2;lr>"],
+                "sip:10.0.0.1",
+                vec!["<sip:10.0.0.2;lr>", "<sip:ann@10.9.9.9>"],
+                "sip:10.0.0.1",
+            ),
+            (vec!["<sip:10.0.0.1:5070>"], "sip:10.0.0.1:5070", vec!["<sip:ann@10.9.9.9>"], "sip:10.0.0.1:5070"),
+        ] {
+            let mut invite = Request::new(Method::Invite, Uri::parse("sip:5000@192.0.2.1"));
+            invite.headers.push(HeaderName::Contact, "<sip:ann@10.9.9.9>");
+            record_route.iter().for_each(|route| invite.headers.push(HeaderName::RecordRoute, *route));
+            let mut state = DialogState::of_invite(&invite, "ours", flow);
+            let accepted = invite.response(Status::OK);
+            for sent in [state.request(Method::Bye), state.ack(&accepted)] {
+                assert_eq!(sent.request.uri.as_str(), uri, "{record_route:?}");
+                assert_eq!(sent.request.headers.values(&HeaderName::Route).collect::<Vec<_>>(), routes);
+                assert_eq!(sent.next_hop.as_str(), next_hop, "{record_route:?}");
+            }
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::protocol::sdp::{LocalMedia, MediaPlan};
 use crate::protocol::sip::endpoint::{ClientTransaction, ServerTransaction};
-use crate::protocol::sip::{Flow, Request, Response, Status};
+use crate::protocol::sip::{Flow, Request, Response, Status, Uri};
 
 /// What a session starts from.
 #[derive(Debug, Clone)]
@@ -81,15 +81,18 @@ pub enum Command {
         transaction: ServerTransaction,
         response: Response,
     },
-    /// To be sent with a Via and a branch of the endpoint's.
+    /// To be sent with a Via and a branch of the endpoint's. `next_hop`: the first of the route set, or the remote
+    /// target; it cannot be read off the request, where a strict router has changed places (RFC 3261 12.2.1.1).
     Request {
         client: ClientTransaction,
         request: Request,
+        next_hop: Uri,
         flow: Flow,
     },
     /// An ACK to a 2xx.
     SendAck {
         request: Request,
+        next_hop: Uri,
         flow: Flow,
     },
     /// Once, before the first response that makes a dialog.

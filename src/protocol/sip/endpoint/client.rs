@@ -4,7 +4,7 @@
 use super::super::transaction::{ClientEvent, Command as Order, Failure, InviteClient, NonInviteClient};
 use super::super::values::{CSeq, Via};
 use super::super::{Flow, HeaderName, Method, Request, Response, Transport};
-use super::route::{self, Way};
+use super::route::Way;
 use super::table::{Alarm, Id};
 use super::{ClientTransaction, Command, DialogKey, Endpoint, NoResponseCause};
 use std::time::Instant;
@@ -39,10 +39,9 @@ impl Endpoint {
         now: Instant,
         owner: (DialogKey, ClientTransaction),
         mut request: Request,
-        flow: Flow,
+        way: Way,
         out: &mut Vec<Command>,
     ) {
-        let way = route::request_way(&request, flow);
         let branch = self.complete(&mut request, &way.flow);
         let reliable = way.flow.transport.is_reliable();
         let machine = match request.method {
@@ -65,8 +64,7 @@ impl Endpoint {
     }
 
     /// The ACK to a 2xx: nothing is kept of it, the dialog sends it again for each copy of the 2xx.
-    pub(super) fn acknowledge(&mut self, mut request: Request, flow: Flow, out: &mut Vec<Command>) {
-        let Way { flow, .. } = route::request_way(&request, flow);
+    pub(super) fn acknowledge(&mut self, mut request: Request, Way { flow, .. }: Way, out: &mut Vec<Command>) {
         self.complete(&mut request, &flow);
         out.push(Command::Send { bytes: request.to_bytes(), flow });
     }

@@ -12,7 +12,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use super::{Flow, Message, Request, Response};
+use super::{Flow, Message, Request, Response, Uri};
 use crate::protocol::random::Random;
 use client::Client;
 use key::{DialogId, RequestKey};
@@ -46,17 +46,20 @@ pub enum Event {
         transaction: ServerTransaction,
         response: Response,
     },
-    /// A request of a dialog (not ACK, not CANCEL). The endpoint adds the Via; it sends to the next hop that Route
-    /// and Request-URI name, along `flow` where that leads there (see `route::request_way`).
+    /// A request of a dialog (not ACK, not CANCEL). The endpoint adds the Via; it sends to `next_hop`, along `flow`
+    /// where that leads there (see `route::request_way`). Which hop is next only the dialog knows: a strict router
+    /// stands in the Request-URI although a loose one may follow it in Route (RFC 3261 8.1.2, 12.2.1.1).
     Request {
         client: ClientTransaction,
         dialog: DialogKey,
         request: Request,
+        next_hop: Uri,
         flow: Flow,
     },
     /// The ACK to a 2xx: end to end, a message without a transaction.
     Ack {
         request: Request,
+        next_hop: Uri,
         flow: Flow,
     },
     /// From now on requests with this Call-ID, To tag and From tag belong to this dialog. A From tag that is missing
@@ -217,8 +220,14 @@ impl Endpoint {
             Event::Received { message: Message::Request(request), flow } => self.receive(now, request, flow, out),
             Event::Received { message: Message::Response(response), .. } => self.receive_response(now, response, out),
             Event::Respond { transaction, response } => self.respond(now, transaction.0, response, out),
-            Event::Request { client, dialog, request, flow } => self.request(now, (dialog, client), request, flow, out),
-            Event::Ack { request, flow } => self.acknowledge(request, flow, out),
+            Event::Request { client, dialog, request, next_hop, flow } => {
+                let way = route::request_way(&next_hop, flow);
+                self.request(now, (dialog, client), request, way, out);
+            }
+            Event::Ack { request, next_hop, flow } => {
+                let way = route::request_way(&next_hop, flow);
+                self.acknowledge(request, way, out);
+            }
             Event::Bind { dialog, call_id, local_tag, remote_tag } => {
                 self.bind(dialog, DialogId { call_id, local_tag, remote_tag });
             }

@@ -3,7 +3,7 @@
 
 use super::super::uri::Scheme;
 use super::super::values::Via;
-use super::super::{Flow, HeaderName, NameAddr, Request, Transport, Uri};
+use super::super::{Flow, HeaderName, Request, Transport, Uri};
 use std::net::{IpAddr, SocketAddr};
 
 /// A flow, and the one to take when its connection is gone.
@@ -74,9 +74,8 @@ pub(super) fn response_way(via: &Via, flow: Flow) -> Way {
 /// Where a request of a dialog goes (RFC 3261 8.1.2, 12.2.1.1), when the dialog last heard from its peer along `flow`:
 /// to the next hop, if that is an address; along `flow` itself if it is a name (we resolve none inside a dialog), if
 /// the peer is behind a NAT and names an address of its own side, and if a connection leads to that address already.
-pub(super) fn request_way(request: &Request, flow: Flow) -> Way {
-    let hop = next_hop(request);
-    let transport = transport_of(&hop).unwrap_or(flow.transport);
+pub(super) fn request_way(hop: &Uri, flow: Flow) -> Way {
+    let transport = transport_of(hop).unwrap_or(flow.transport);
     let port = hop.port().unwrap_or(default_port(transport));
     let named = hop.param("maddr").or_else(|| hop.host()).and_then(|host| host.parse::<IpAddr>().ok());
     let behind_nat = |ip: IpAddr| is_private(ip) && !is_private(flow.remote.ip());
@@ -93,16 +92,6 @@ pub(super) fn request_way(request: &Request, flow: Flow) -> Way {
         None => to(flow.remote.ip()),
     };
     Way { flow, otherwise: None }
-}
-
-/// The topmost Route if it is a loose router, else the Request-URI: the session has put a strict router there
-/// (RFC 3261 8.1.2, 12.2.1.1).
-fn next_hop(request: &Request) -> Uri {
-    let top_route = request.headers.values(&HeaderName::Route).next().map(NameAddr::parse);
-    match top_route {
-        Some(route) if route.uri.param("lr").is_some() => route.uri,
-        _ => request.uri.clone(),
-    }
 }
 
 fn transport_of(hop: &Uri) -> Option<Transport> {
@@ -237,39 +226,27 @@ mod tests {
         }
     }
 
-    fn way_of(uri: &str, route: Option<&str>, flow: Flow) -> Way {
-        let mut request = Request::new(Method::Bye, Uri::parse(uri));
-        if let Some(route) = route {
-            request.headers.push(HeaderName::Route, route);
-        }
-        request_way(&request, flow)
+    fn way_of(hop: &str, flow: Flow) -> Way {
+        request_way(&Uri::parse(hop), flow)
     }
 
     #[test]
     fn requests_over_udp_go_to_the_next_hop() {
-        for (uri, route, source, expected) in [
-            // RFC 3261 8.1.2: without a route the Request-URI, with a loose one the Route
-            ("sip:u@192.0.2.20:5080", None, "192.0.2.9:1024", "192.0.2.20:5080"),
-            ("sip:u@192.0.2.20", None, "192.0.2.9:1024", "192.0.2.20:5060"),
-            (
-                "sip:u@192.0.2.20",
-                Some("<sip:192.0.2.30:5070;lr>, <sip:192.0.2.31;lr>"),
-                "192.0.2.9:1024",
-                "192.0.2.30:5070",
-            ),
-            // 12.2.1.1: a strict router stands in the Request-URI
-            ("sip:192.0.2.30:5070", Some("<sip:u@192.0.2.20>"), "192.0.2.9:1024", "192.0.2.30:5070"),
-            ("sip:u@host.test;maddr=192.0.2.40", None, "192.0.2.9:1024", "192.0.2.40:5060"),
+        for (hop, source, expected) in [
+            ("sip:u@192.0.2.20:5080", "192.0.2.9:1024", "192.0.2.20:5080"),
+            ("sip:u@192.0.2.20", "192.0.2.9:1024", "192.0.2.20:5060"),
+            ("sip:192.0.2.30:5070;lr", "192.0.2.9:1024", "192.0.2.30:5070"),
+            ("sip:u@host.test;maddr=192.0.2.40", "192.0.2.9:1024", "192.0.2.40:5060"),
             // a name, an address behind a NAT, no address at all: back where the peer was last heard
-            ("sip:u@host.test", None, "192.0.2.9:1024", "192.0.2.9:1024"),
-            ("sip:u@10.0.0.4:5060", None, "192.0.2.9:1024", "192.0.2.9:1024"),
-            ("sip:u@0.0.0.0:5060", None, "192.0.2.9:1024", "192.0.2.9:1024"),
-            ("sip:u@10.0.0.4:5060", None, "10.0.0.9:1024", "10.0.0.4:5060"),
-            ("sip:u@127.0.0.1:5080", None, "127.0.0.1:5070", "127.0.0.1:5080"),
-            ("tel:+14255550100", None, "192.0.2.9:1024", "192.0.2.9:1024"),
+            ("sip:u@host.test", "192.0.2.9:1024", "192.0.2.9:1024"),
+            ("sip:u@10.0.0.4:5060", "192.0.2.9:1024", "192.0.2.9:1024"),
+            ("sip:u@0.0.0.0:5060", "192.0.2.9:1024", "192.0.2.9:1024"),
+            ("sip:u@10.0.0.4:5060", "10.0.0.9:1024", "10.0.0.4:5060"),
+            ("sip:u@127.0.0.1:5080", "127.0.0.1:5070", "127.0.0.1:5080"),
+            ("tel:+14255550100", "192.0.2.9:1024", "192.0.2.9:1024"),
         ] {
-            let way = way_of(uri, route, flow(Transport::Udp, source));
-            assert_eq!(way.flow.remote, expected.parse().unwrap(), "{uri} {route:?} from {source}");
+            let way = way_of(hop, flow(Transport::Udp, source));
+            assert_eq!(way.flow.remote, expected.parse().unwrap(), "{hop} from {source}");
             assert_eq!(way.otherwise, None);
         }
     }
@@ -279,18 +256,18 @@ mod tests {
         let here = flow(Transport::Tcp, "192.0.2.9:33333");
         let new = |remote: &str| Flow { remote: remote.parse().unwrap(), connection: None, ..here };
         for uri in ["sip:u@192.0.2.9:5080;transport=tcp", "sip:u@192.0.2.9:5080"] {
-            let way = way_of(uri, None, here);
+            let way = way_of(uri, here);
             assert_eq!(way, Way { flow: here, otherwise: Some(new("192.0.2.9:5080")) }, "{uri}");
         }
-        let way = way_of("sip:u@192.0.2.20;transport=tcp", None, here);
+        let way = way_of("sip:u@192.0.2.20;transport=tcp", here);
         assert_eq!(way, Way { flow: new("192.0.2.20:5060"), otherwise: None }, "another host needs another connection");
     }
 
     #[test]
     fn an_explicit_transport_is_followed() {
-        let way = way_of("sip:u@192.0.2.9:5080;transport=tcp", None, flow(Transport::Udp, "192.0.2.9:5060"));
+        let way = way_of("sip:u@192.0.2.9:5080;transport=tcp", flow(Transport::Udp, "192.0.2.9:5060"));
         assert_eq!((way.flow.transport, way.flow.remote.port(), way.flow.connection), (Transport::Tcp, 5080, None));
-        let way = way_of("sips:u@192.0.2.9", None, flow(Transport::Udp, "192.0.2.9:5060"));
+        let way = way_of("sips:u@192.0.2.9", flow(Transport::Udp, "192.0.2.9:5060"));
         assert_eq!((way.flow.transport, way.flow.remote.port()), (Transport::Tls, 5061));
     }
 }

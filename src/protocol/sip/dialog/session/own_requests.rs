@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Phase, SDP, Session, Timer};
+use crate::protocol::sip::dialog::state::Outbound;
 use crate::protocol::sip::dialog::{Command, EndCause};
 use crate::protocol::sip::endpoint::ClientTransaction;
 use crate::protocol::sip::screen::ALLOW;
@@ -81,12 +82,12 @@ impl Session {
         if !response.status.is_final() {
             return;
         }
-        if let Some((acked, request, flow)) = &self.last_ack
+        if let Some((acked, ack)) = &self.last_ack
             && *acked == client
             && response.status.is_success()
         {
             // RFC 3261 13.2.2.4: the 2xx came again, so its ACK was lost
-            return out.push(Command::SendAck { request: request.clone(), flow: *flow });
+            return out.push(send_ack(ack.clone()));
         }
         if let Some(pending) = self.pending.take_if(|pending| pending.client == client) {
             return self.refresh_answered(now, pending, response, out);
@@ -118,10 +119,10 @@ impl Session {
             self.dialog.refresh_target(&response.headers);
             self.note_allow(&response.headers);
             if invited {
-                let (mut request, flow) = self.dialog.ack(response);
-                request.headers.push(HeaderName::UserAgent, &self.server);
-                out.push(Command::SendAck { request: request.clone(), flow });
-                self.last_ack = Some((pending.client, request, flow));
+                let mut ack = self.dialog.ack(response);
+                ack.request.headers.push(HeaderName::UserAgent, &self.server);
+                out.push(send_ack(ack.clone()));
+                self.last_ack = Some((pending.client, ack));
                 failure = self.take_answer(response.part(SDP)).err();
             }
         } else if invited {
@@ -179,7 +180,7 @@ impl Session {
     }
 
     fn send(&mut self, method: Method, headers: Headers, body: Vec<u8>, out: &mut Vec<Command>) -> ClientTransaction {
-        let (mut request, flow) = self.dialog.request(method);
+        let Outbound { mut request, next_hop, flow } = self.dialog.request(method);
         request.headers.push(HeaderName::UserAgent, &self.server);
         for (name, value) in headers.iter() {
             request.headers.push(name.clone(), value);
@@ -187,7 +188,7 @@ impl Session {
         request.body = body;
         self.clients += 1;
         let client = ClientTransaction(self.clients);
-        out.push(Command::Request { client, request, flow });
+        out.push(Command::Request { client, request, next_hop, flow });
         client
     }
 
@@ -195,6 +196,10 @@ impl Session {
     fn glare_wait(&mut self) -> Duration {
         Duration::from_millis((1 + self.random.up_to(199)) * 10)
     }
+}
+
+fn send_ack(Outbound { request, next_hop, flow }: Outbound) -> Command {
+    Command::SendAck { request, next_hop, flow }
 }
 
 /// `Retry-After: 120 (comment);duration=…`, in seconds; at most what a session lasts anyway.

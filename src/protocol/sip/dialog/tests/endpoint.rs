@@ -110,10 +110,12 @@ impl Node {
                 Command::Respond { transaction, response } => {
                     self.below(endpoint::Event::Respond { transaction, response });
                 }
-                Command::Request { client, request, flow } => {
-                    self.below(endpoint::Event::Request { client, dialog, request, flow });
+                Command::Request { client, request, next_hop, flow } => {
+                    self.below(endpoint::Event::Request { client, dialog, request, next_hop, flow });
                 }
-                Command::SendAck { request, flow } => self.below(endpoint::Event::Ack { request, flow }),
+                Command::SendAck { request, next_hop, flow } => {
+                    self.below(endpoint::Event::Ack { request, next_hop, flow });
+                }
                 Command::Bind { call_id, local_tag, remote_tag } => {
                     self.below(endpoint::Event::Bind { dialog, call_id, local_tag, remote_tag });
                 }

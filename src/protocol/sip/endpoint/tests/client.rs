@@ -20,9 +20,14 @@ fn our_request(method: &str, uri: &str) -> Request {
     request
 }
 
+/// Where `our_request` goes: to its Route.
+fn next_hop() -> Uri {
+    Uri::parse("sip:192.0.2.9:5080;lr")
+}
+
 fn send(net: &mut Net, method: &str, flow: Flow) -> Request {
     let request = our_request(method, "sip:1001@192.0.2.9");
-    let commands = net.event(Event::Request { client: CLIENT, dialog: DIALOG, request, flow });
+    let commands = net.event(Event::Request { client: CLIENT, dialog: DIALOG, request, next_hop: next_hop(), flow });
     assert_eq!(commands.len(), 1, "{commands:?}");
     sent_request(&commands[0]).0
 }
@@ -48,7 +53,13 @@ fn heard(commands: &[Command]) -> Vec<Result<u16, NoResponseCause>> {
 fn a_bye_gets_a_via_with_a_fresh_branch_and_goes_to_the_next_hop() {
     let mut net = Net::new();
     let request = our_request("BYE", "sip:1001@192.0.2.9");
-    let event = |request| Event::Request { client: CLIENT, dialog: DIALOG, request, flow: udp("192.0.2.9:1024") };
+    let event = |request| Event::Request {
+        client: CLIENT,
+        dialog: DIALOG,
+        request,
+        next_hop: next_hop(),
+        flow: udp("192.0.2.9:1024"),
+    };
     let commands = net.event(event(request.clone()));
     let (bye, flow) = sent_request(&commands[0]);
     let via = Via::top(&bye.headers).unwrap();
@@ -105,7 +116,8 @@ fn each_copy_of_the_2xx_to_a_reinvite_reaches_the_dialog() {
     let invite = send(&mut net, "INVITE", udp("192.0.2.9:5060"));
     assert_eq!(heard(&answer(&mut net, &invite, 200)), [Ok(200)]);
     let ack = our_request("ACK", "sip:1001@192.0.2.9");
-    let (ack, flow) = sent_request(&net.event(Event::Ack { request: ack, flow: udp("192.0.2.9:5060") })[0]);
+    let (ack, flow) =
+        sent_request(&net.event(Event::Ack { request: ack, next_hop: next_hop(), flow: udp("192.0.2.9:5060") })[0]);
     assert_eq!(flow.remote, address("192.0.2.9:5080"));
     assert_ne!(Via::top(&ack.headers), Via::top(&invite.headers), "13.2.2.4: a branch of its own");
     assert_eq!(heard(&answer(&mut net, &invite, 200)), [Ok(200)], "RFC 6026 7.2");
@@ -162,7 +174,7 @@ fn on_tcp_a_request_uses_the_connection_and_is_sent_once() {
     let mut net = Net::new();
     let flow = tcp("192.0.2.9:33333", 1);
     let request = our_request("BYE", "sip:1001@192.0.2.9");
-    let commands = net.event(Event::Request { client: CLIENT, dialog: DIALOG, request, flow });
+    let commands = net.event(Event::Request { client: CLIENT, dialog: DIALOG, request, next_hop: next_hop(), flow });
     let (bye, used) = sent_request(&commands[0]);
     assert_eq!(used, flow);
     assert!(net.advance(Duration::from_secs(31)).is_empty());
@@ -199,6 +211,12 @@ fn requests_too_large_for_a_datagram_are_counted() {
     assert_eq!(net.endpoint.oversized_requests(), 0);
     let mut request = our_request("INVITE", "sip:1001@192.0.2.9");
     request.body = vec![b'x'; 1300];
-    net.event(Event::Request { client: CLIENT, dialog: DIALOG, request, flow: udp("192.0.2.9:5060") });
+    net.event(Event::Request {
+        client: CLIENT,
+        dialog: DIALOG,
+        request,
+        next_hop: next_hop(),
+        flow: udp("192.0.2.9:5060"),
+    });
     assert_eq!(net.endpoint.oversized_requests(), 1);
 }

@@ -83,7 +83,8 @@ impl Seen {
                 let mut request = Request::new(Method::parse(method), Uri::parse("sip:1001@192.0.2.9:5060"));
                 request.headers.push(HeaderName::CSeq, format!("1 {method}"));
                 let client = ClientTransaction(self.asked.len() as u64);
-                Event::Request { client, dialog: DialogKey(dialog), request, flow: flow_of(stream) }
+                let next_hop = request.uri.clone();
+                Event::Request { client, dialog: DialogKey(dialog), request, next_hop, flow: flow_of(stream) }
             }
             Act::Answer { which, status } => {
                 let Some(request) = self.asked.get(which % self.asked.len().max(1)) else { return };

@@ -16,7 +16,7 @@ use caller::{Calls, Spacing};
 use node::{Held, Node, cpu_ns, rss_kib};
 
 /// How long the calls of the media figure are recorded.
-const RECORDED: Duration = Duration::from_secs(20);
+const RECORDED: Duration = Duration::from_secs(15);
 const SIGNALLED_CALLS: usize = 2_000;
 const SOAKED_CALLS: usize = 10_000;
 const SOAKED_AT_ONCE: usize = 500;

@@ -1,12 +1,13 @@
 //! The one writer of the spool: recorded audio to disk, and messages through their endings.
 //! Knows: the spool; runs on an Arbiter of its own, where blocking holds up no call. Must not: know calls or mail.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
+use jiff::Timestamp;
 
 use super::delivery::{self, Delivery, Look};
 use crate::apps::conversation::Outcome;
@@ -21,12 +22,16 @@ const SYNC_SINGLY: usize = 4;
 const SHORTEST_MESSAGE: Duration = Duration::from_secs(2);
 /// A recording whose end could not be written is tried again.
 const RECOVER_EVERY: Duration = Duration::from_secs(30);
+/// So many endings that could not be written are remembered.
+const UNWRITTEN: usize = 256;
 
 pub struct SpoolWriter {
     environment: Arc<dyn Environment>,
     spool: Spool,
     delivery: Addr<Delivery>,
     open: HashMap<EntryId, Open>,
+    /// Endings the disk refused, the oldest first.
+    unwritten: VecDeque<Unwritten>,
     unsynced: BTreeSet<EntryId>,
     state: SpoolState,
 }
@@ -37,6 +42,14 @@ struct Open {
     call: Recipient<CannotRecord>,
     /// Audio was lost: what comes after it would stand in its place.
     cut_off: bool,
+}
+
+/// How a call ended, until that is on disk.
+struct Unwritten {
+    details: CallDetails,
+    ending: Ending,
+    at: Timestamp,
+    recording: Option<Recording>,
 }
 
 /// What others may know of the spool without asking.
@@ -149,6 +162,7 @@ impl SpoolWriter {
             spool,
             delivery,
             open: HashMap::new(),
+            unwritten: VecDeque::new(),
             unsynced: BTreeSet::new(),
             state: state.clone(),
         };
@@ -189,6 +203,12 @@ impl SpoolWriter {
 
     /// Finishes what an earlier process, or an earlier attempt, could not.
     fn recover(&mut self, _: &mut Context<Self>) {
+        for mut unwritten in std::mem::take(&mut self.unwritten) {
+            match self.write_ending(&mut unwritten) {
+                Ok(()) => tracing::info!(message = %unwritten.details.id, "ending of the call is written after all"),
+                Err(error) => self.remember(unwritten, &error),
+            }
+        }
         let recovered = match self.spool.recover(SHORTEST_MESSAGE, self.environment.wall()) {
             Ok(recovered) => recovered,
             Err(error) => return tracing::error!(%error, "recordings that had not ended cannot be finished yet"),
@@ -208,24 +228,52 @@ impl SpoolWriter {
     }
 
     fn finish(&mut self, Finish { details, ending }: Finish) -> Result<(), SpoolError> {
-        let now = self.environment.wall();
         let recording = self.open.remove(&details.id).map(|open| open.recording);
         self.unsynced.remove(&details.id);
-        let entry = match (recording, ending) {
-            (Some(mut recording), Ending::Message { samples, importance, sensitivity }) => {
-                if (importance, sensitivity) != Default::default() {
-                    recording.set_flags(importance, sensitivity)?;
-                }
-                recording.finish(samples, now)?
+        let without_audio = recording.is_none() && matches!(ending, Ending::Message { .. });
+        let not_begun = without_audio.then(|| SpoolError::NotBegun(details.id.clone()));
+        // without audio it is a missed call, and its caller hears that nothing was kept
+        let ending = if without_audio { Ending::Missed } else { ending };
+        let mut unwritten = Unwritten { details, ending, at: self.environment.wall(), recording };
+        if let Err(error) = self.write_ending(&mut unwritten) {
+            self.remember(unwritten, &error);
+            return Err(error);
+        }
+        not_begun.map_or(Ok(()), Err)
+    }
+
+    /// Changes nothing on an error: it may be tried again.
+    fn write_ending(&self, unwritten: &mut Unwritten) -> Result<(), SpoolError> {
+        let Unwritten { details, ending, at, recording } = unwritten;
+        let entry = match (recording, *ending) {
+            (Some(recording), Ending::Message { samples, importance, sensitivity }) => {
+                recording.set_flags(importance, sensitivity)?;
+                recording.finish(samples, *at)?
             }
-            (Some(recording), Ending::Missed) if details.notify_missed_call => recording.finish_as_missed_call(now)?,
-            (Some(recording), Ending::Missed | Ending::Discard) => return recording.discard(),
-            (None, Ending::Missed) if details.notify_missed_call => self.spool.missed_call(details, now)?,
-            (None, Ending::Missed | Ending::Discard) => return Ok(()),
-            (None, Ending::Message { .. }) => return Err(SpoolError::NotBegun(details.id)),
+            (Some(recording), Ending::Missed) if details.notify_missed_call => recording.finish_as_missed_call(*at)?,
+            (None, Ending::Missed) if details.notify_missed_call => self.spool.missed_call(details.clone(), *at)?,
+            (_, Ending::Missed | Ending::Discard) => return self.spool.forget(&details.id),
+            (None, Ending::Message { .. }) => return Err(SpoolError::NotBegun(details.id.clone())),
         };
         self.announce(entry);
         Ok(())
+    }
+
+    fn remember(&mut self, unwritten: Unwritten, error: &SpoolError) {
+        let id = &unwritten.details.id;
+        // an earlier attempt has done it: what it could not say is that it is done
+        if matches!(error, SpoolError::Exists(_)) {
+            self.delivery.do_send(Look);
+            return;
+        }
+        tracing::error!(message = %id, %error, "ending of the call cannot be written; it is tried again every 30 s");
+        self.unwritten.push_back(unwritten);
+        if self.unwritten.len() > UNWRITTEN
+            && let Some(oldest) = self.unwritten.pop_front()
+        {
+            // its recording, if there is one, is dropped with it: recovery finishes that as far as it is on disk
+            tracing::error!(message = %oldest.details.id, "ALARM: too many endings wait for the disk; one is forgotten");
+        }
     }
 
     fn announce(&self, entry: Entry) {
@@ -319,12 +367,8 @@ impl Handler<Finish> for SpoolWriter {
     type Result = Result<(), SpoolError>;
 
     fn handle(&mut self, finish: Finish, _: &mut Self::Context) -> Self::Result {
-        let id = finish.details.id.clone();
         let finished = self.finish(finish);
         self.count();
-        if let Err(error) = &finished {
-            tracing::error!(message = %id, %error, "message cannot be finished; what is on disk is kept and tried again");
-        }
         finished
     }
 }

@@ -42,6 +42,19 @@ struct Open {
     call: Recipient<CannotRecord>,
     /// Audio was lost: what comes after it would stand in its place.
     cut_off: bool,
+    /// The disk refused to keep only so many samples: what is behind them is not of the message.
+    erased_from: Option<u64>,
+}
+
+impl Open {
+    /// Erases what could not be erased before.
+    fn erase_rest(&mut self) -> Result<(), SpoolError> {
+        if let Some(samples) = self.erased_from {
+            self.recording.truncate(samples)?;
+            self.erased_from = None;
+        }
+        Ok(())
+    }
 }
 
 /// How a call ended, until that is on disk.
@@ -171,6 +184,10 @@ impl SpoolWriter {
 
     fn sync(&mut self, _: &mut Context<Self>) {
         self.look_for_room();
+        for open in self.open.values_mut() {
+            // said when it failed first; the message is cut at its end in any case
+            let _ = open.erase_rest();
+        }
         let unsynced = std::mem::take(&mut self.unsynced);
         let synced = match unsynced.len() {
             0 => return,
@@ -228,9 +245,16 @@ impl SpoolWriter {
     }
 
     fn finish(&mut self, Finish { details, ending }: Finish) -> Result<(), SpoolError> {
-        let recording = self.open.remove(&details.id).map(|open| open.recording);
+        let open = self.open.remove(&details.id);
+        let kept = open.as_ref().and_then(|open| open.erased_from);
+        let recording = open.map(|open| open.recording);
         self.unsynced.remove(&details.id);
-        let without_audio = recording.is_none() && matches!(ending, Ending::Message { .. });
+        let mut ending = ending;
+        if let (Ending::Message { samples, .. }, Some(kept)) = (&mut ending, kept) {
+            *samples = kept.min(*samples);
+        }
+        let is_short = matches!(ending, Ending::Message { samples: 0, .. }) && kept.is_some();
+        let without_audio = is_short || recording.is_none() && matches!(ending, Ending::Message { .. });
         let not_begun = without_audio.then(|| SpoolError::NotBegun(details.id.clone()));
         // without audio it is a missed call, and its caller hears that nothing was kept
         let ending = if without_audio { Ending::Missed } else { ending };
@@ -304,7 +328,7 @@ impl Handler<Begin> for SpoolWriter {
         let id = details.id.clone();
         match self.spool.begin(details) {
             Ok(recording) => {
-                self.open.insert(id, Open { recording, call, cut_off: false });
+                self.open.insert(id, Open { recording, call, cut_off: false, erased_from: None });
                 self.count();
             }
             Err(error) => {
@@ -336,8 +360,11 @@ impl Handler<Truncate> for SpoolWriter {
 
     fn handle(&mut self, Truncate { id, samples }: Truncate, _: &mut Self::Context) {
         let Some(open) = self.open.get_mut(&id) else { return };
-        if let Err(error) = open.recording.truncate(samples) {
-            tracing::error!(message = %id, %error, "recording cannot be shortened");
+        open.erased_from = Some(open.erased_from.map_or(samples, |earlier| earlier.min(samples)));
+        if let Err(error) = open.erase_rest() {
+            tracing::error!(message = %id, %error, "audio cannot be erased: nothing more is recorded in this call");
+            open.cut_off = true;
+            open.call.do_send(CannotRecord);
         }
     }
 }

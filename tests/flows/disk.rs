@@ -90,6 +90,21 @@ fn a_disk_that_takes_nothing_when_the_tone_sounds_is_told_to_the_caller() {
 }
 
 #[test]
+fn audio_that_cannot_be_erased_is_not_delivered() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().dial();
+    caller.expect(200);
+    caller.press('1').hear_tone().say(&speech()).press('#').hear("press-1-accept");
+    world.disk().refuse(Some(Refused::Truncation));
+    caller.press('3').hear_all(&["cannot-take-messages", "goodbye"]);
+    caller.expect_bye();
+    world.disk().refuse(None);
+    world.seconds(60);
+    world.mailbox("alice").only_missed_call();
+    world.assert_idle();
+}
+
+#[test]
 fn a_call_while_no_file_can_be_created_is_a_missed_call_afterwards() {
     let world = World::new();
     let mut caller = world.gateway().call_for_alice().dial();

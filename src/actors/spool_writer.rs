@@ -1,12 +1,13 @@
 //! The one writer of the spool: recorded audio to disk, and messages through their endings.
 //! Knows: the spool; runs on an Arbiter of its own, where blocking holds up no call. Must not: know calls or mail.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
+use jiff::Timestamp;
 
 use super::delivery::{self, Delivery, Look};
 use crate::apps::conversation::Outcome;
@@ -21,12 +22,16 @@ const SYNC_SINGLY: usize = 4;
 const SHORTEST_MESSAGE: Duration = Duration::from_secs(2);
 /// A recording whose end could not be written is tried again.
 const RECOVER_EVERY: Duration = Duration::from_secs(30);
+/// So many endings that could not be written are remembered.
+const UNWRITTEN: usize = 256;
 
 pub struct SpoolWriter {
     environment: Arc<dyn Environment>,
     spool: Spool,
     delivery: Addr<Delivery>,
     open: HashMap<EntryId, Open>,
+    /// Endings the disk refused, the oldest first.
+    unwritten: VecDeque<Unwritten>,
     unsynced: BTreeSet<EntryId>,
     state: SpoolState,
 }
@@ -37,6 +42,27 @@ struct Open {
     call: Recipient<CannotRecord>,
     /// Audio was lost: what comes after it would stand in its place.
     cut_off: bool,
+    /// The disk refused to keep only so many samples: what is behind them is not of the message.
+    erased_from: Option<u64>,
+}
+
+impl Open {
+    /// Erases what could not be erased before.
+    fn erase_rest(&mut self) -> Result<(), SpoolError> {
+        if let Some(samples) = self.erased_from {
+            self.recording.truncate(samples)?;
+            self.erased_from = None;
+        }
+        Ok(())
+    }
+}
+
+/// How a call ended, until that is on disk.
+struct Unwritten {
+    details: CallDetails,
+    ending: Ending,
+    at: Timestamp,
+    recording: Option<Recording>,
 }
 
 /// What others may know of the spool without asking.
@@ -149,6 +175,7 @@ impl SpoolWriter {
             spool,
             delivery,
             open: HashMap::new(),
+            unwritten: VecDeque::new(),
             unsynced: BTreeSet::new(),
             state: state.clone(),
         };
@@ -157,6 +184,10 @@ impl SpoolWriter {
 
     fn sync(&mut self, _: &mut Context<Self>) {
         self.look_for_room();
+        for open in self.open.values_mut() {
+            // said when it failed first; the message is cut at its end in any case
+            let _ = open.erase_rest();
+        }
         let unsynced = std::mem::take(&mut self.unsynced);
         let synced = match unsynced.len() {
             0 => return,
@@ -189,6 +220,12 @@ impl SpoolWriter {
 
     /// Finishes what an earlier process, or an earlier attempt, could not.
     fn recover(&mut self, _: &mut Context<Self>) {
+        for mut unwritten in std::mem::take(&mut self.unwritten) {
+            match self.write_ending(&mut unwritten) {
+                Ok(()) => tracing::info!(message = %unwritten.details.id, "ending of the call is written after all"),
+                Err(error) => self.remember(unwritten, &error),
+            }
+        }
         let recovered = match self.spool.recover(SHORTEST_MESSAGE, self.environment.wall()) {
             Ok(recovered) => recovered,
             Err(error) => return tracing::error!(%error, "recordings that had not ended cannot be finished yet"),
@@ -208,24 +245,59 @@ impl SpoolWriter {
     }
 
     fn finish(&mut self, Finish { details, ending }: Finish) -> Result<(), SpoolError> {
-        let now = self.environment.wall();
-        let recording = self.open.remove(&details.id).map(|open| open.recording);
+        let open = self.open.remove(&details.id);
+        let kept = open.as_ref().and_then(|open| open.erased_from);
+        let recording = open.map(|open| open.recording);
         self.unsynced.remove(&details.id);
-        let entry = match (recording, ending) {
-            (Some(mut recording), Ending::Message { samples, importance, sensitivity }) => {
-                if (importance, sensitivity) != Default::default() {
-                    recording.set_flags(importance, sensitivity)?;
-                }
-                recording.finish(samples, now)?
+        let mut ending = ending;
+        if let (Ending::Message { samples, .. }, Some(kept)) = (&mut ending, kept) {
+            *samples = kept.min(*samples);
+        }
+        let is_short = matches!(ending, Ending::Message { samples: 0, .. }) && kept.is_some();
+        let without_audio = is_short || recording.is_none() && matches!(ending, Ending::Message { .. });
+        let not_begun = without_audio.then(|| SpoolError::NotBegun(details.id.clone()));
+        // without audio it is a missed call, and its caller hears that nothing was kept
+        let ending = if without_audio { Ending::Missed } else { ending };
+        let mut unwritten = Unwritten { details, ending, at: self.environment.wall(), recording };
+        if let Err(error) = self.write_ending(&mut unwritten) {
+            self.remember(unwritten, &error);
+            return Err(error);
+        }
+        not_begun.map_or(Ok(()), Err)
+    }
+
+    /// Changes nothing on an error: it may be tried again.
+    fn write_ending(&self, unwritten: &mut Unwritten) -> Result<(), SpoolError> {
+        let Unwritten { details, ending, at, recording } = unwritten;
+        let entry = match (recording, *ending) {
+            (Some(recording), Ending::Message { samples, importance, sensitivity }) => {
+                recording.set_flags(importance, sensitivity)?;
+                recording.finish(samples, *at)?
             }
-            (Some(recording), Ending::Missed) if details.notify_missed_call => recording.finish_as_missed_call(now)?,
-            (Some(recording), Ending::Missed | Ending::Discard) => return recording.discard(),
-            (None, Ending::Missed) if details.notify_missed_call => self.spool.missed_call(details, now)?,
-            (None, Ending::Missed | Ending::Discard) => return Ok(()),
-            (None, Ending::Message { .. }) => return Err(SpoolError::NotBegun(details.id)),
+            (Some(recording), Ending::Missed) if details.notify_missed_call => recording.finish_as_missed_call(*at)?,
+            (None, Ending::Missed) if details.notify_missed_call => self.spool.missed_call(details.clone(), *at)?,
+            (_, Ending::Missed | Ending::Discard) => return self.spool.forget(&details.id),
+            (None, Ending::Message { .. }) => return Err(SpoolError::NotBegun(details.id.clone())),
         };
         self.announce(entry);
         Ok(())
+    }
+
+    fn remember(&mut self, unwritten: Unwritten, error: &SpoolError) {
+        let id = &unwritten.details.id;
+        // an earlier attempt has done it: what it could not say is that it is done
+        if matches!(error, SpoolError::Exists(_)) {
+            self.delivery.do_send(Look);
+            return;
+        }
+        tracing::error!(message = %id, %error, "ending of the call cannot be written; it is tried again every 30 s");
+        self.unwritten.push_back(unwritten);
+        if self.unwritten.len() > UNWRITTEN
+            && let Some(oldest) = self.unwritten.pop_front()
+        {
+            // its recording, if there is one, is dropped with it: recovery finishes that as far as it is on disk
+            tracing::error!(message = %oldest.details.id, "ALARM: too many endings wait for the disk; one is forgotten");
+        }
     }
 
     fn announce(&self, entry: Entry) {
@@ -256,7 +328,7 @@ impl Handler<Begin> for SpoolWriter {
         let id = details.id.clone();
         match self.spool.begin(details) {
             Ok(recording) => {
-                self.open.insert(id, Open { recording, call, cut_off: false });
+                self.open.insert(id, Open { recording, call, cut_off: false, erased_from: None });
                 self.count();
             }
             Err(error) => {
@@ -288,8 +360,11 @@ impl Handler<Truncate> for SpoolWriter {
 
     fn handle(&mut self, Truncate { id, samples }: Truncate, _: &mut Self::Context) {
         let Some(open) = self.open.get_mut(&id) else { return };
-        if let Err(error) = open.recording.truncate(samples) {
-            tracing::error!(message = %id, %error, "recording cannot be shortened");
+        open.erased_from = Some(open.erased_from.map_or(samples, |earlier| earlier.min(samples)));
+        if let Err(error) = open.erase_rest() {
+            tracing::error!(message = %id, %error, "audio cannot be erased: nothing more is recorded in this call");
+            open.cut_off = true;
+            open.call.do_send(CannotRecord);
         }
     }
 }
@@ -319,12 +394,8 @@ impl Handler<Finish> for SpoolWriter {
     type Result = Result<(), SpoolError>;
 
     fn handle(&mut self, finish: Finish, _: &mut Self::Context) -> Self::Result {
-        let id = finish.details.id.clone();
         let finished = self.finish(finish);
         self.count();
-        if let Err(error) = &finished {
-            tracing::error!(message = %id, %error, "message cannot be finished; what is on disk is kept and tried again");
-        }
         finished
     }
 }

@@ -176,9 +176,31 @@ struct MemoryState {
     files: BTreeMap<PathBuf, Vec<u8>>,
     /// Octets that may still be written; `None`: no limit.
     room: Option<u64>,
+    refused: Option<Refused>,
+}
+
+/// What a disk in memory can be made to refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// No file can be created: too many are open.
+    NewFiles,
+    /// No file can be shortened.
+    Truncation,
 }
 
 impl MemoryDisk {
+    /// Refuses this from now on; `None`: nothing.
+    pub fn refuse(&self, what: Option<Refused>) {
+        self.with(|state| state.refused = what);
+    }
+
+    fn may(&self, what: Refused) -> io::Result<()> {
+        match self.with(|state| state.refused) == Some(what) {
+            true => Err(io::Error::other(format!("{what:?} refused"))),
+            false => Ok(()),
+        }
+    }
+
     /// Lets only so many more octets be written: a disk that fills up.
     pub fn set_room(&self, octets: Option<u64>) {
         self.with(|state| state.room = octets);
@@ -187,7 +209,7 @@ impl MemoryDisk {
     /// The disk as it is at this moment, on its own from then on: what a machine finds after it was switched off here.
     pub fn snapshot(&self) -> MemoryDisk {
         let files = self.with(|state| state.files.clone());
-        MemoryDisk { state: Arc::new(Mutex::new(MemoryState { files, room: None })) }
+        MemoryDisk { state: Arc::new(Mutex::new(MemoryState { files, ..MemoryState::default() })) }
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut MemoryState) -> T) -> T {
@@ -215,6 +237,7 @@ impl Disk for MemoryDisk {
         if self.exists(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
+        self.may(Refused::NewFiles)?;
         self.append(path)
     }
 
@@ -296,6 +319,7 @@ impl DiskFile for MemoryFile {
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.disk.may(Refused::Truncation)?;
         self.disk.with(|state| {
             let file = state.files.get_mut(&self.path).ok_or_else(|| missing(&self.path))?;
             file.truncate(usize::try_from(length).unwrap_or(usize::MAX));

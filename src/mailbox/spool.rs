@@ -105,28 +105,52 @@ impl Spool {
         Ok(free >= self.minimum_room)
     }
 
-    /// Begins a recording. When it returns, the call is known to the spool whatever happens next.
+    /// Begins a recording. When it returns, the call is known to the spool whatever happens next. On an error
+    /// [`Spool::missed_call`] or [`Spool::forget`] ends what may have been begun; if neither does, recovery after a
+    /// restart does.
     pub fn begin(&self, details: CallDetails) -> Result<Recording, SpoolError> {
         let record = Record { details, importance: <_>::default(), sensitivity: <_>::default(), finished: None };
         let id = record.details.id.clone();
         let folder = self.reserve(&id)?;
         self.live().insert(id.clone());
         Recording::create(self.clone(), record, folder.clone()).inspect_err(|_| {
-            // The caller hears that no message can be taken; half a folder would only puzzle recovery.
-            let _ = self.disk.remove_dir_all(&folder);
-            self.live().remove(&id);
+            // With its metadata the call is known, and stays so; half a folder would only puzzle recovery.
+            if !self.disk.exists(&folder.join(CALL)) {
+                let _ = self.disk.remove_dir_all(&folder);
+                self.live().remove(&id);
+            }
         })
     }
 
-    /// Spools a notification of a call that left no message. Durable on return.
+    /// Spools a notification of a call that left no message, also of one whose recording could not begin. Durable on
+    /// return; on an error it may be asked again.
     pub fn missed_call(&self, details: CallDetails, finished: Timestamp) -> Result<Entry, SpoolError> {
-        let folder = self.reserve(&details.id)?;
+        let id = details.id.clone();
+        for place in [READY, FAILED].map(|place| self.place(place, id.as_str())) {
+            if self.disk.exists(&place) {
+                return Err(SpoolError::Exists(place));
+            }
+        }
+        // A recording that could not begin, or an earlier attempt, may have left the folder; recovery keeps off it.
+        let folder = self.place(RECORDING, id.as_str());
+        self.live().insert(id.clone());
         let finished = Finished { at: finished, outcome: Outcome::MissedCall };
         let record =
             Record { details, importance: <_>::default(), sensitivity: <_>::default(), finished: Some(finished) };
         self.disk.create_dir_all(&folder).during("create", &folder)?;
         self.write_record(&folder, &record)?;
-        self.promote(record, finished)
+        let entry = self.promote(record, finished)?;
+        self.live().remove(&id);
+        Ok(entry)
+    }
+
+    /// Nobody wants to know of a call whose recording could not begin.
+    pub fn forget(&self, id: &EntryId) -> Result<(), SpoolError> {
+        if self.disk.exists(&self.place(RECORDING, id.as_str())) {
+            self.erase(RECORDING, id.as_str())?;
+        }
+        self.live().remove(id);
+        Ok(())
     }
 
     /// Makes everything appended so far to any recording durable: one call for all calls in progress.
@@ -276,7 +300,12 @@ impl Spool {
     /// The step after which a message is sent: from `recording/` to `ready/`, durable on return. Its record and
     /// audio must be durable already.
     fn promote(&self, record: Record, finished: Finished) -> Result<Entry, SpoolError> {
-        self.shift(RECORDING, READY, record.details.id.as_str())?;
+        let name = record.details.id.as_str();
+        match self.disk.exists(&self.place(RECORDING, name)) {
+            true => self.shift(RECORDING, READY, name)?,
+            // An earlier attempt moved it, and may not have made that last.
+            false => self.sync_places([READY, RECORDING])?,
+        }
         Ok(Entry { delivery: DeliveryState::new(finished.at), record, finished })
     }
 
@@ -287,7 +316,11 @@ impl Spool {
             return Err(SpoolError::Exists(target));
         }
         self.disk.rename(&source, &target).during("move", &source)?;
-        for place in [to, from].map(|place| self.root.join(place)) {
+        self.sync_places([to, from])
+    }
+
+    fn sync_places(&self, places: [&str; 2]) -> Result<(), SpoolError> {
+        for place in places.map(|place| self.root.join(place)) {
             self.disk.sync_dir(&place).during("sync", &place)?;
         }
         Ok(())

@@ -3,10 +3,14 @@
 mod baresip;
 mod caller;
 mod crash;
+#[path = "../support/mail.rs"]
+#[allow(dead_code)] // these tests need one of its servers
+mod mail;
 mod node;
 mod peers;
 mod ports;
 mod scenarios;
+mod smtp;
 mod soak;
 mod sound;
 mod wire;

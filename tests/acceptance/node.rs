@@ -16,6 +16,7 @@ pub struct Node {
     child: Child,
     folder: PathBuf,
     ports: Ports,
+    settings: Vec<(&'static str, String)>,
 }
 
 /// One mail as it lies in a Maildir.
@@ -29,6 +30,11 @@ pub struct Mail {
 impl Node {
     /// A node with the sample organisation and the one of `tests/organisation`.
     pub fn start() -> Node {
+        Node::start_with(&[])
+    }
+
+    /// The same, with settings from the environment.
+    pub fn start_with(settings: &[(&'static str, String)]) -> Node {
         let folder = temporary_folder("node");
         let config = folder.join("config");
         fs::create_dir_all(config.join("directory")).unwrap();
@@ -40,8 +46,9 @@ impl Node {
             }
         }
         let ports = Ports::claim();
-        let child = spawn(&folder, &ports);
-        let node = Node { child, folder, ports };
+        let settings = settings.to_vec();
+        let child = spawn(&folder, &ports, &settings);
+        let node = Node { child, folder, ports, settings };
         node.wait_until_ready();
         node
     }
@@ -54,7 +61,7 @@ impl Node {
 
     /// A new process on the folders of the one that was killed. It is up when [`Node::wait_until_ready`] returns.
     pub fn restart(&mut self) {
-        self.child = spawn(&self.folder, &self.ports);
+        self.child = spawn(&self.folder, &self.ports, &self.settings);
     }
 
     pub fn wait_until_ready(&self) {
@@ -141,6 +148,10 @@ impl Drop for Node {
 }
 
 impl Mail {
+    pub fn new(alias: &str, bytes: Vec<u8>) -> Mail {
+        Mail { alias: alias.to_owned(), bytes }
+    }
+
     pub fn header(&self, name: &str) -> String {
         let message = self.message();
         let raw = message.header_raw(name).unwrap_or_default();
@@ -186,7 +197,7 @@ impl Mail {
     }
 }
 
-fn spawn(folder: &Path, ports: &Ports) -> Child {
+fn spawn(folder: &Path, ports: &Ports, settings: &[(&'static str, String)]) -> Child {
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
     Command::new(env!("CARGO_BIN_EXE_ringpost"))
         .args(["serve", "--config"])
@@ -196,6 +207,7 @@ fn spawn(folder: &Path, ports: &Ports) -> Child {
         .env("RINGPOST__SIP__CALL_ROUTER_PORT", ports.get(0).to_string())
         .env("RINGPOST__SIP__UM_SERVICE_PORT", ports.get(1).to_string())
         .env("RINGPOST__SIP__UM_WORKER_PORT", ports.get(2).to_string())
+        .envs(settings.iter().map(|(key, value)| (key, value)))
         .stdout(log.try_clone().unwrap())
         .stderr(log)
         .spawn()

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ringpost::engine::disk::Disk;
+use ringpost::engine::disk::{Disk, Refused};
 use ringpost::mailbox::store::DeliveryError;
 
 use crate::sound::{long_speech, speech, words};
@@ -86,6 +86,38 @@ fn a_disk_that_takes_nothing_when_the_tone_sounds_is_told_to_the_caller() {
     caller.expect_bye();
     world.disk().set_room(None);
     world.seconds(60);
+    world.assert_idle();
+}
+
+#[test]
+fn audio_that_cannot_be_erased_is_not_delivered() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().dial();
+    caller.expect(200);
+    caller.press('1').hear_tone().say(&speech()).press('#').hear("press-1-accept");
+    world.disk().refuse(Some(Refused::Truncation));
+    caller.press('3').hear_all(&["cannot-take-messages", "goodbye"]);
+    caller.expect_bye();
+    world.disk().refuse(None);
+    world.seconds(60);
+    world.mailbox("alice").only_missed_call();
+    world.assert_idle();
+}
+
+#[test]
+fn a_call_while_no_file_can_be_created_is_a_missed_call_afterwards() {
+    let world = World::new();
+    let mut caller = world.gateway().call_for_alice().dial();
+    caller.expect(200);
+    caller.hear("is-not-available");
+    world.disk().refuse(Some(Refused::NewFiles));
+    caller.hear_tone().begin_to_say(&speech()).hear("goodbye");
+    caller.expect_bye();
+    world.seconds(60);
+    assert_eq!(world.spooled(), [""; 0].map(std::path::PathBuf::from));
+    world.disk().refuse(None);
+    world.seconds(35);
+    world.mailbox("alice").only_missed_call();
     world.assert_idle();
 }
 

@@ -26,11 +26,13 @@ impl Recording {
     pub(super) fn create(spool: Spool, record: Record, folder: PathBuf) -> Result<Self, SpoolError> {
         let disk = &*spool.disk;
         let path = folder.join(AUDIO);
-        disk.create_dir_all(&folder).during("create", &folder)?;
-        let audio = disk.create_new(&path).during("create", &path)?;
-        spool.write_record(&folder, &record)?; // syncs the folder, and so the name of the audio file
         let parent = spool.root.join(RECORDING);
+        disk.create_dir_all(&folder).during("create", &folder)?;
+        spool.write_record(&folder, &record)?;
         disk.sync_dir(&parent).during("sync", &parent)?;
+        // From here on the call is known, whatever becomes of its audio.
+        let audio = disk.create_new(&path).during("create", &path)?;
+        disk.sync_dir(&folder).during("sync", &folder)?;
         Ok(Self { spool, record, folder, audio, length: 0, scratch: Vec::new() })
     }
 
@@ -90,6 +92,9 @@ impl Recording {
 
     /// Marks the message; the marks hold for a partial message too.
     pub fn set_flags(&mut self, importance: Importance, sensitivity: Sensitivity) -> Result<(), SpoolError> {
+        if (self.record.importance, self.record.sensitivity) == (importance, sensitivity) {
+            return Ok(());
+        }
         let record = Record { importance, sensitivity, ..self.record.clone() };
         self.spool.write_record(&self.folder, &record)?;
         self.record = record;
@@ -97,15 +102,22 @@ impl Recording {
     }
 
     /// Sends the message with its first `kept` samples: once this returns, it will be delivered, whatever happens.
-    /// On an error the recording stays where it is and [`Spool::recover`] sends it when the disk allows.
-    pub fn finish(mut self, kept: u64, at: Timestamp) -> Result<Entry, SpoolError> {
+    /// On an error it may be asked again; once the recording is dropped, [`Spool::recover`] sends what there is.
+    pub fn finish(&mut self, kept: u64, at: Timestamp) -> Result<Entry, SpoolError> {
+        if let Some(finished) = self.record.finished {
+            return self.spool.promote(self.record.clone(), finished);
+        }
         self.truncate(kept)?;
         let outcome = Outcome::VoiceMessage { samples: self.samples() };
         self.conclude(Finished { at, outcome })
     }
 
-    /// The caller left nothing worth keeping: the mailbox hears of the call. Durable on return.
-    pub fn finish_as_missed_call(mut self, at: Timestamp) -> Result<Entry, SpoolError> {
+    /// The caller left nothing worth keeping: the mailbox hears of the call. Durable on return;
+    /// on an error it may be asked again.
+    pub fn finish_as_missed_call(&mut self, at: Timestamp) -> Result<Entry, SpoolError> {
+        if let Some(finished) = self.record.finished {
+            return self.spool.promote(self.record.clone(), finished);
+        }
         self.truncate(0)?;
         self.conclude(Finished { at, outcome: Outcome::MissedCall })
     }
@@ -115,9 +127,10 @@ impl Recording {
         self.spool.erase(RECORDING, self.id().as_str())
     }
 
-    fn conclude(self, finished: Finished) -> Result<Entry, SpoolError> {
+    fn conclude(&mut self, finished: Finished) -> Result<Entry, SpoolError> {
         let record = Record { finished: Some(finished), ..self.record.clone() };
         self.spool.write_record(&self.folder, &record)?;
+        self.record = record.clone();
         self.spool.promote(record, finished)
     }
 }

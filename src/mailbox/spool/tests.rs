@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::engine::disk::{MemoryDisk, RealDisk};
+use crate::engine::disk::{MemoryDisk, RealDisk, Refused};
 use crate::mailbox::call::{Caller, Importance, Recipient, Sensitivity};
 
 pub(super) const TWO_SECONDS: Duration = Duration::from_secs(2);
@@ -117,7 +117,7 @@ fn call_without_a_message_becomes_a_notification() {
 #[test]
 fn name_of_a_message_is_used_once() {
     let (_, spool) = memory();
-    let recording = spool.begin(details("m1")).unwrap();
+    let mut recording = spool.begin(details("m1")).unwrap();
     assert!(matches!(spool.begin(details("m1")), Err(SpoolError::Exists(_))));
     recording.finish(0, now()).unwrap();
     assert!(matches!(spool.missed_call(details("m1"), now()), Err(SpoolError::Exists(_))));
@@ -138,6 +138,7 @@ fn full_disk_is_noticed_before_answering_and_keeps_what_was_said() {
     assert!(error.to_string().contains("recording/m1/audio.pcm"), "{error}");
     assert_eq!(recording.samples(), 16_000);
     assert!(recording.finish(16_000, now()).is_err());
+    drop(recording);
 
     disk.set_room(None);
     assert_eq!(spool.recover(TWO_SECONDS, now()).unwrap().finished, [id("m1")]);
@@ -151,6 +152,39 @@ fn begin_on_a_full_disk_leaves_nothing_behind() {
     disk.set_room(None);
     assert!(!disk.exists(Path::new("var/spool/recording")));
     spool.begin(details("m1")).unwrap();
+}
+
+#[test]
+fn call_whose_recording_cannot_begin_is_still_a_missed_call() {
+    let (disk, spool) = memory();
+    // room for the folder's metadata under its temporary name only: as a crash or EMFILE leaves it
+    write(&disk, "var/spool/recording/m1/.call.json.new", b"{");
+    assert!(matches!(spool.begin(details("m1")), Err(SpoolError::Exists(_))));
+    spool.missed_call(details("m1"), now()).unwrap();
+    assert_eq!(spool.ready().unwrap()[0].finished.outcome, Outcome::MissedCall);
+
+    disk.refuse(Some(Refused::NewFiles));
+    assert!(spool.begin(details("m2")).is_err());
+    assert!(spool.missed_call(details("m2"), now()).is_err());
+    disk.refuse(None);
+    spool.missed_call(details("m2"), now()).unwrap();
+    assert_eq!(spool.ready().unwrap().len(), 2);
+}
+
+#[test]
+fn ending_that_failed_may_be_asked_again() {
+    let (disk, spool) = memory();
+    let mut recording = spool.begin(details("m1")).unwrap();
+    recording.append(&speech(30_000)).unwrap();
+    for refused in [Refused::Truncation, Refused::NewFiles] {
+        disk.refuse(Some(refused));
+        assert!(recording.finish(20_000, now()).is_err(), "{refused:?}");
+        assert!(spool.recover(TWO_SECONDS, now()).unwrap().finished.is_empty(), "its owner tries again");
+    }
+    disk.refuse(None);
+    let entry = recording.finish(20_000, now()).unwrap();
+    assert_eq!(spool.audio(&entry).unwrap(), speech(20_000));
+    assert_eq!(recording.finish(20_000, now()).unwrap(), entry, "once more changes nothing");
 }
 
 #[test]

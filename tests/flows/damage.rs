@@ -31,3 +31,23 @@ fn a_media_stream_that_dies_while_the_caller_hangs_up_leaves_nothing_behind() {
     assert!(world.mailbox("alice").only_message().audio().seconds() > 2.0);
     world.assert_idle();
 }
+
+#[test]
+fn a_node_that_cannot_read_its_sip_socket_says_so() {
+    let world = World::new();
+    assert_eq!(world.status().problems, [""; 0]);
+    world.damage().sip_cannot_be_read();
+    world.gateway().call_for_alice().dial();
+    world.run(Duration::from_millis(100));
+    let problems = world.status().problems;
+    assert!(problems.len() == 1 && problems[0].contains("udp 0.0.0.0:5060"), "{problems:?}");
+}
+
+#[test]
+fn an_endpoint_that_died_is_a_problem() {
+    let world = World::new();
+    world.damage().sending_sip_panics();
+    world.gateway().call_for_alice().dial();
+    world.run(Duration::from_millis(100));
+    assert_eq!(world.status().problems, ["the SIP endpoint does not answer"]);
+}

@@ -1,6 +1,7 @@
 //! What a call is when it is taken: out of the INVITE and the directory, all that its machines need to begin.
 //! Knows: the words of SIP, of the directory and of the applications. Must not: do anything with them.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU8;
 use std::sync::Arc;
@@ -45,12 +46,13 @@ pub struct Greetings {
 }
 
 impl Call {
-    /// Understands an INVITE and takes what the call needs; a refusal says why it is not taken.
+    /// Understands an INVITE and takes what the call needs; a refusal says why it is not taken. `address_towards` is
+    /// asked only when the directory knows the gateway and the called.
     pub fn place(
         incoming: &Incoming,
         directory: &Directory,
-        address: IpAddr,
         equipment: &Equipment,
+        address_towards: impl FnOnce(Flow) -> io::Result<IpAddr>,
     ) -> Result<Call, Refusal> {
         let Incoming { request, flow, .. } = incoming;
         let calling = calling_party(request);
@@ -62,6 +64,9 @@ impl Call {
                 return Err(Refusal::new(Status::TEMPORARILY_UNAVAILABLE, text));
             }
         };
+        let address = address_towards(*flow).map_err(|error| {
+            Refusal::new(Status::SERVER_INTERNAL_ERROR, &format!("no way to {}: {error}", flow.remote.ip()))
+        })?;
         // where SIP is listened for, so is media; `address` may be one that only peers know
         let sockets = equipment.ports.bind(&*equipment.environment, flow.local.ip()).map_err(|error| {
             let why = format!("no RTP port: {error}");

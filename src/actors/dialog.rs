@@ -32,6 +32,8 @@ pub struct Dialog {
     keys: KeyPad,
     stream: Option<Addr<RtpStream>>,
     recording_begun: bool,
+    /// A take is under way: the application waits for its end.
+    taking: bool,
     ended: Option<EndCause>,
     /// There is no media any more: the caller has hung up, or we have.
     hung_up: bool,
@@ -58,6 +60,13 @@ pub enum DialogEvent {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Heard(pub StreamEvent);
+
+/// The media stream died. `recorded`: the samples of an unfinished take that had gone to the spool by then.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct StreamLost {
+    pub recorded: Option<u64>,
+}
 
 /// End the call now; what was recorded is kept.
 #[derive(Message)]
@@ -95,6 +104,7 @@ impl Dialog {
             keys: KeyPad::default(),
             stream: None,
             recording_begun: false,
+            taking: false,
             ended: None,
             hung_up: false,
             quality: None,
@@ -180,6 +190,7 @@ impl Dialog {
                     true => spool.do_send(Truncate { id, samples: from }),
                 }
                 self.recording_begun = true;
+                self.taking = true;
                 self.order(Order::Record(RecordRules { idle_timeout: idle, max_duration: max }), ctx);
             }
             StopRecording => self.order(Order::StopRecording, ctx),
@@ -258,6 +269,8 @@ impl Dialog {
             dialog: ctx.address(),
             spool: equipment.spool.clone(),
             recording: self.call.details.id.clone(),
+            taken: None,
+            stopped: false,
             outputs: Vec::new(),
             ticks: 0,
         };
@@ -368,6 +381,7 @@ impl Handler<Heard> for Dialog {
             StreamEvent::Key(key) => self.press(KeySource::Media, key, ctx),
             StreamEvent::Played { id } => self.tell_application(app::Event::Played(app::PlayId(id)), ctx),
             StreamEvent::RecordingEnded { reason, samples } => {
+                self.taking = false;
                 let reason = match reason {
                     RecordEnd::Silence => app::RecordingEnd::Silence,
                     RecordEnd::MaximumDuration => app::RecordingEnd::MaximumDuration,
@@ -382,6 +396,23 @@ impl Handler<Heard> for Dialog {
             // the peer's RTCP says it leaves; its BYE follows, or the media timeout does
             StreamEvent::PeerLeft => {}
         }
+    }
+}
+
+impl Handler<StreamLost> for Dialog {
+    type Result = ();
+
+    /// What the spool has of the message is kept; without media there is no call.
+    fn handle(&mut self, StreamLost { recorded }: StreamLost, ctx: &mut Self::Context) {
+        tracing::error!(parent: &self.span, "the media stream died: the call is ended");
+        self.stream = None;
+        if std::mem::take(&mut self.taking) {
+            let samples = recorded.unwrap_or(0);
+            let ended = app::Event::RecordingEnded { reason: app::RecordingEnd::Stopped, samples };
+            self.tell_application(ended, ctx);
+        }
+        self.step(session::Event::HangUp, ctx);
+        self.leave_when_over(ctx);
     }
 }
 

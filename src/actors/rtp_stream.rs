@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::dialog::{Dialog, Heard};
+use super::dialog::{Dialog, Heard, StreamLost};
 use super::media_clock::{Join, Leave, MediaClock, StreamKey, Tick};
 use super::rtp_ports::MediaSockets;
 use super::spool_writer::{Append, SpoolWriter};
 use crate::engine::Environment;
 use crate::mailbox::EntryId;
-use crate::media::stream::{Input, Order, Output, Quality, Stream};
+use crate::media::stream::{Input, Order, Output, Quality, Stream, StreamEvent};
 
 /// RTCP is rare; its socket is looked at every so many ticks (100 ms).
 const RTCP_EVERY: u32 = 5;
@@ -26,6 +26,10 @@ pub struct RtpStream {
     /// Where recorded audio goes.
     pub spool: Addr<SpoolWriter>,
     pub recording: EntryId,
+    /// Samples that went to the spool since recording began; `None` while nothing is recorded.
+    pub taken: Option<u64>,
+    /// Ended as asked.
+    pub stopped: bool,
     pub outputs: Vec<Output>,
     pub ticks: u32,
 }
@@ -43,8 +47,12 @@ pub struct StopStream;
 impl RtpStream {
     fn order(&mut self, order: Order) {
         let now = self.environment.now();
+        let records = matches!(order, Order::Record(_));
         self.core.on_input(now, Input::Order(order), &mut self.outputs);
         self.carry_out();
+        if records {
+            self.taken = Some(0);
+        }
     }
 
     fn receive(&mut self) {
@@ -61,8 +69,16 @@ impl RtpStream {
             match output {
                 Output::Rtp { to, bytes } => self.sockets.rtp.send(&bytes, to),
                 Output::Rtcp { to, bytes } => self.sockets.rtcp.send(&bytes, to),
-                Output::Audio(samples) => self.spool.do_send(Append { id: self.recording.clone(), samples }),
-                Output::Heard(event) => self.dialog.do_send(Heard(event)),
+                Output::Audio(samples) => {
+                    self.taken = self.taken.map(|taken| taken + samples.len() as u64);
+                    self.spool.do_send(Append { id: self.recording.clone(), samples });
+                }
+                Output::Heard(event) => {
+                    if matches!(event, StreamEvent::RecordingEnded { .. }) {
+                        self.taken = None;
+                    }
+                    self.dialog.do_send(Heard(event));
+                }
             }
         }
     }
@@ -74,9 +90,15 @@ impl Actor for RtpStream {
     fn started(&mut self, ctx: &mut Self::Context) {
         self.clock.do_send(Join(self.key, ctx.address()));
     }
+}
 
-    fn stopped(&mut self, _: &mut Self::Context) {
+/// Also when the actor dies of a panic, where actix calls nothing: the clock forgets the stream, and its call is told.
+impl Drop for RtpStream {
+    fn drop(&mut self) {
         self.clock.do_send(Leave(self.key));
+        if !self.stopped {
+            self.dialog.do_send(StreamLost { recorded: self.taken });
+        }
     }
 }
 
@@ -109,6 +131,7 @@ impl Handler<StopStream> for RtpStream {
     fn handle(&mut self, _: StopStream, ctx: &mut Self::Context) -> Self::Result {
         self.receive();
         self.order(Order::Stop);
+        self.stopped = true;
         ctx.stop();
         MessageResult(self.core.quality())
     }

@@ -12,7 +12,7 @@ use super::alarm::Alarm;
 use super::dialog::{Dialog, DialogEvent};
 use super::transport::{Connection, Write};
 use crate::engine::Environment;
-use crate::engine::environment::DatagramSocket;
+use crate::engine::environment::{BoxFuture, DatagramSocket};
 use crate::protocol::sip::endpoint::{self, Command, DialogKey, Endpoint, ServerTransaction};
 use crate::protocol::sip::{ConnectionId, Flow, Message as SipMessage, Request, Response, Transport};
 
@@ -257,7 +257,11 @@ impl SipEndpoint {
             return waiting.push((flow, bytes));
         }
         self.dialling.insert(peer, vec![(flow, bytes)]);
-        let connecting = self.environment.connect(peer.1);
+        let connecting: BoxFuture<_> = match peer.0 {
+            // until TLS is spoken: what asked for it never goes out in plain text
+            Transport::Tls => Box::pin(std::future::ready(Err(std::io::ErrorKind::Unsupported.into()))),
+            Transport::Udp | Transport::Tcp => self.environment.connect(peer.1),
+        };
         let opened = connecting.into_actor(self).map(move |opened, endpoint, ctx| {
             let waiting = endpoint.dialling.remove(&peer).unwrap_or_default();
             match opened {

@@ -48,7 +48,7 @@ pub struct Settings {
     /// Name of this server, in Server headers and Message-IDs.
     pub server: String,
     pub node: String,
-    /// What peers are told to send to; the address of the way to them when not set.
+    /// What peers of its IP version are told to send to; for others, and when not set, the address of the way to them.
     pub advertised: Option<IpAddr>,
     pub max_calls: usize,
     pub media_timeout: Duration,
@@ -60,7 +60,8 @@ pub struct UmWorker {
     equipment: Equipment,
     directory: Arc<Directory>,
     calls: HashMap<DialogKey, Addr<Dialog>>,
-    /// Our address on the way to each peer network; the routing table is asked once.
+    /// Our address on the way to each gateway that has called since the directory came in force; the routing table is
+    /// asked once.
     addresses: HashMap<IpAddr, IpAddr>,
     draining: bool,
 }
@@ -128,27 +129,8 @@ impl UmWorker {
         if self.calls.len() >= settings.max_calls {
             return Err(busy(&format!("this server has its {} calls (MaxCallsAllowed)", settings.max_calls)));
         }
-        let address = self.address_towards(incoming.flow).map_err(|error| {
-            Refusal::new(Status::SERVER_INTERNAL_ERROR, &format!("no way to {}: {error}", incoming.flow.remote.ip()))
-        })?;
-        Call::place(incoming, &self.directory, address, &self.equipment)
-    }
-
-    /// The address we name to this peer in Contact and SDP.
-    fn address_towards(&mut self, flow: Flow) -> io::Result<IpAddr> {
-        if let Some(advertised) = self.equipment.settings.advertised {
-            return Ok(advertised);
-        }
-        if !flow.local.ip().is_unspecified() {
-            return Ok(flow.local.ip());
-        }
-        let remote = flow.remote.ip();
-        if let Some(address) = self.addresses.get(&remote) {
-            return Ok(*address);
-        }
-        let address = self.equipment.environment.address_towards(remote)?;
-        self.addresses.insert(remote, address);
-        Ok(address)
+        let Self { equipment, directory, addresses, .. } = self;
+        Call::place(incoming, directory, equipment, |flow| address_towards(flow, equipment, addresses))
     }
 
     /// Answers a request outside any dialog that is no INVITE.
@@ -168,6 +150,24 @@ impl UmWorker {
     fn respond(&self, transaction: ServerTransaction, response: Response) {
         self.equipment.endpoint.do_send(Outgoing(endpoint::Event::Respond { transaction, response }));
     }
+}
+
+/// The address we name to this peer in Contact and SDP. To be asked for known gateways only: each is remembered.
+fn address_towards(flow: Flow, equipment: &Equipment, addresses: &mut HashMap<IpAddr, IpAddr>) -> io::Result<IpAddr> {
+    let remote = flow.remote.ip();
+    let reachable = |address: &IpAddr| address.is_ipv4() == remote.to_canonical().is_ipv4();
+    if let Some(advertised) = equipment.settings.advertised.filter(reachable) {
+        return Ok(advertised);
+    }
+    if !flow.local.ip().is_unspecified() {
+        return Ok(flow.local.ip());
+    }
+    if let Some(address) = addresses.get(&remote) {
+        return Ok(*address);
+    }
+    let address = equipment.environment.address_towards(remote)?;
+    addresses.insert(remote, address);
+    Ok(address)
 }
 
 impl Actor for UmWorker {
@@ -190,6 +190,7 @@ impl Handler<UseDirectory> for UmWorker {
 
     fn handle(&mut self, UseDirectory(directory): UseDirectory, _: &mut Self::Context) {
         self.directory = directory;
+        self.addresses.clear();
     }
 }
 

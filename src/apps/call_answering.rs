@@ -41,6 +41,7 @@ pub struct CallAnswering {
     playing: Option<PlayId>,
     plays: u64,
     deadline: Option<Instant>,
+    take_began: Option<Instant>,
     call_end: Option<Instant>,
 }
 
@@ -110,6 +111,7 @@ impl CallAnswering {
             playing: None,
             plays: 0,
             deadline: None,
+            take_began: None,
             call_end: None,
         }
     }
@@ -124,7 +126,7 @@ impl CallAnswering {
         match (self.state, event) {
             (Finished, _) => {}
             (Ringing, Event::Answered) => self.greet(now, out),
-            (_, Event::HungUp) => self.caller_gone(out),
+            (_, Event::HungUp) => self.caller_gone(now, out),
             (_, Event::Stored(result)) => self.stored(now, &result, out),
             (_, Event::Tick) => self.tick(now, out),
 
@@ -134,7 +136,7 @@ impl CallAnswering {
             (Greeting, Event::Key(_)) => self.sound_tone(out),
             (Choosing(menu), Event::Key(key)) => self.choose(now, menu, key, out),
             (Replaying, Event::Key(key)) => self.choose(now, Menu::Message, key, out),
-            (Recording, Event::Key('#')) => self.stop_recording(Then::Menu, out),
+            (Recording, Event::Key('#')) => self.stop_recording(now, Then::Menu, out),
 
             (_, Event::Played(id)) => self.played(now, id, out),
             (Recording, Event::RecordingEnded { reason, samples }) => self.take_ended(now, reason, samples, out),
@@ -143,7 +145,7 @@ impl CallAnswering {
             (Recording, Event::DiskFull) => {
                 self.disk_full = true;
                 self.cut_short = true;
-                self.stop_recording(Then::Send, out);
+                self.stop_recording(now, Then::Send, out);
             }
             (_, Event::DiskFull) => self.disk_full = true,
 
@@ -183,12 +185,14 @@ impl CallAnswering {
             return self.conclude(now, PromptId::CannotTakeMessages, out);
         }
         self.state = State::Recording;
+        self.take_began = Some(now);
         let max = self.setup.max_recording.saturating_sub(length(self.kept));
         out.push(Command::Record { from: self.kept, max, idle: self.setup.idle_timeout });
     }
 
-    fn stop_recording(&mut self, then: Then, out: &mut Vec<Command>) {
+    fn stop_recording(&mut self, now: Instant, then: Then, out: &mut Vec<Command>) {
         self.state = State::Stopping(then);
+        self.deadline = Some(now + TAKE_ENDS);
         out.push(Command::StopRecording);
     }
 
@@ -222,6 +226,14 @@ impl CallAnswering {
                 self.introduce(&[PromptId::MessageTooShort], out);
             }
         }
+    }
+
+    /// Nobody told how long the take became: all of it counts. It cannot be longer than it lasted, and of what was never
+    /// recorded the store keeps nothing.
+    fn take_never_ended(&mut self, now: Instant, then: Then, out: &mut Vec<Command>) {
+        let lasted = self.take_began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
+        let samples = lasted.as_micros() / 125;
+        self.take_stopped(now, then, u64::try_from(samples).unwrap_or(u64::MAX), out);
     }
 
     /// Adds a take to the message; whether there is one now.
@@ -379,13 +391,12 @@ impl CallAnswering {
         out.push(Command::HangUp);
     }
 
-    fn caller_gone(&mut self, out: &mut Vec<Command>) {
+    fn caller_gone(&mut self, now: Instant, out: &mut Vec<Command>) {
         self.caller = Caller::Gone;
         self.playing = None;
-        self.deadline = None;
         self.call_end = None;
         match self.state {
-            State::Recording => self.stop_recording(Then::Send, out),
+            State::Recording => self.stop_recording(now, Then::Send, out),
             State::Stopping(_) => {}
             _ => self.settle(out),
         }
@@ -408,7 +419,7 @@ impl CallAnswering {
             match self.state {
                 Recording => {
                     self.cut_short = true;
-                    self.stop_recording(Then::Send, out);
+                    self.stop_recording(now, Then::Send, out);
                 }
                 Stopping(_) => self.state = Stopping(Then::Send),
                 Greeting | Tone | Choosing(_) | Replaying => self.conclude(now, PromptId::RecordingStopped, out),
@@ -417,6 +428,7 @@ impl CallAnswering {
         } else if due(self.deadline) {
             self.deadline = None;
             match self.state {
+                Stopping(then) => self.take_never_ended(now, then, out),
                 Choosing(menu) => self.not_understood(menu, PromptId::NoOptionChosen, out),
                 Farewell => self.hang_up(out),
                 _ => {}
@@ -470,6 +482,8 @@ fn length(samples: u64) -> Duration {
 const SHORTEST_MESSAGE: u64 = 2 * 8_000;
 /// How long the caller may think after a menu was said.
 const KEY_TIMEOUT: Duration = Duration::from_secs(5);
+/// A take that was told to stop is over at the latest after so long, whether its length is known or not.
+const TAKE_ENDS: Duration = Duration::from_secs(2);
 /// The last words end the call, also when they cannot be played (the caller has put us on hold).
 const FAREWELL: Duration = Duration::from_secs(30);
 

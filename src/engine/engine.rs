@@ -87,6 +87,15 @@ pub struct Engine {
     spool: Spool,
     spool_state: SpoolState,
     backlog: DeliveryBacklog,
+    /// The actors that live as long as the node, by what an administrator is told when one is dead.
+    vital: Vec<(String, Alive)>,
+}
+
+type Alive = Box<dyn Fn() -> bool>;
+
+fn alive<A: Actor<Context = Context<A>>>(actor: &Addr<A>) -> Alive {
+    let actor = actor.clone();
+    Box::new(move || actor.connected())
 }
 
 impl Engine {
@@ -117,8 +126,14 @@ impl Engine {
         let courier = Courier::new(spool.clone(), parts.composer, parts.store);
         let (delivery, backlog) = Delivery::new(environment.clone(), spool.clone(), courier);
         let delivery = Delivery::start_in_arbiter(&placement.signalling, |_| delivery);
+        let mut vital = vec![
+            ("the SIP endpoint does not answer".to_owned(), alive(&endpoint)),
+            ("the media clock does not answer".to_owned(), alive(&clock)),
+            ("nothing is delivered: the delivery does not answer".to_owned(), alive(&delivery)),
+        ];
         let (writer, spool_state) = SpoolWriter::new(environment.clone(), spool.clone(), delivery);
         let writer = SpoolWriter::start_in_arbiter(&placement.disk, |_| writer);
+        vital.push(("no messages are kept: the spool writer does not answer".to_owned(), alive(&writer)));
         let ports = RtpPorts::new(parts.rtp_ports, environment.random_u64());
         let equipment = Equipment {
             environment: environment.clone(),
@@ -134,23 +149,41 @@ impl Engine {
         };
         let directory = Arc::new(parts.directory);
         let worker = UmWorker::start_in_arbiter(&placement.signalling, |_| UmWorker::new(equipment, directory));
+        vital.push(("no calls are taken: the UM worker does not answer".to_owned(), alive(&worker)));
         endpoint.do_send(TakeCalls(worker.clone().recipient()));
         // last of all: what arrives finds everything in its place
         for socket in datagram {
             let endpoint = endpoint.clone();
-            DatagramListener::start_in_arbiter(&placement.signalling, |_| DatagramListener { socket, endpoint });
+            let deaf = format!("nothing is received on udp {} any more", socket.local());
+            let listener =
+                DatagramListener::start_in_arbiter(&placement.signalling, |_| DatagramListener { socket, endpoint });
+            vital.push((deaf, alive(&listener)));
         }
         for listener in stream {
+            let deaf = format!("no connections are taken on tcp {} any more", listener.local());
             let acceptor = StreamAcceptor {
                 listener: Some(listener),
                 transport: Transport::Tcp,
                 endpoint: endpoint.clone(),
                 idle_timeout: parts.stream_idle,
             };
-            StreamAcceptor::start_in_arbiter(&placement.signalling, |_| acceptor);
+            let acceptor = StreamAcceptor::start_in_arbiter(&placement.signalling, |_| acceptor);
+            vital.push((deaf, alive(&acceptor)));
         }
         let started = environment.now();
-        Ok(Engine { started, environment, listeners, endpoint, worker, clock, ports, spool, spool_state, backlog })
+        Ok(Engine {
+            started,
+            environment,
+            listeners,
+            endpoint,
+            worker,
+            clock,
+            ports,
+            spool,
+            spool_state,
+            backlog,
+            vital,
+        })
     }
 
     /// Where the node listens, as `udp 127.0.0.1:5060`.
@@ -158,6 +191,7 @@ impl Engine {
         &self.listeners
     }
 
+    /// What calls hold. A dead actor holds nothing; that it is dead, [`Engine::status`] tells.
     pub async fn load(&self) -> Load {
         let endpoint = self.endpoint.send(GetLoad).await.ok();
         Load {
@@ -180,6 +214,7 @@ impl Engine {
             Some(Err(error)) => problems.push(error.to_string()),
             None => problems.push("the spool cannot be read".to_owned()),
         }
+        problems.extend(self.vital.iter().filter(|(_, alive)| !alive()).map(|(dead, _)| dead.clone()));
         if !self.spool_state.has_room() {
             problems.push("disk full: no messages are taken".to_owned());
         }

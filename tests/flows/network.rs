@@ -214,6 +214,37 @@ fn a_node_behind_nat_names_the_address_its_peers_know() {
 }
 
 #[test]
+fn peers_of_the_other_ip_version_are_not_told_the_advertised_address() {
+    let world = World::with(|begin| {
+        begin.home = "2001:db8::1".parse().unwrap();
+        begin.advertise("203.0.113.80");
+        begin.edit("address = \"127.0.0.1\"", "address = \"2001:db8:7::7\"");
+    });
+    let mut caller = world.peer("2001:db8:7::7".parse().unwrap()).call_for_alice().dial();
+    assert_eq!(caller.expect(200).contact().as_deref(), Some("sip:[2001:db8::1]:5060"));
+    caller.hang_up();
+    world.assert_idle();
+}
+
+#[test]
+fn the_way_to_a_gateway_is_looked_up_once_a_directory_and_to_strangers_never() {
+    let world = World::new();
+    world.peer("198.51.100.66".parse().unwrap()).call_for_alice().dial().expect_final_of_invite(403);
+    assert_eq!(world.damage().routes_asked(), 0);
+    let call = || {
+        let mut caller = world.gateway().call_for_alice().dial();
+        caller.expect(200);
+        caller.hang_up();
+    };
+    call();
+    call();
+    assert_eq!(world.damage().routes_asked(), 1);
+    world.use_organisation_without("nobody");
+    call();
+    assert_eq!(world.damage().routes_asked(), 2, "routes may have changed with the gateways");
+}
+
+#[test]
 fn the_node_reports_on_the_media_and_says_goodbye() {
     let world = World::new();
     let mut caller = world.gateway().call_for_alice().dial();

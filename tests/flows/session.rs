@@ -61,6 +61,24 @@ fn hold_of_every_kind_is_answered() {
 }
 
 #[test]
+fn hold_by_an_empty_address_may_last_longer_than_the_media_timeout() {
+    let world = World::new();
+    let mut caller = answered(&world);
+    caller.hear("person-at-extension");
+    let held = caller.offer("").replace("c=IN IP4 127.0.0.1", "c=IN IP4 0.0.0.0");
+    caller.request("INVITE", &[], Some(("application/sdp", &held)));
+    caller.expect(200);
+    caller.media().open = false;
+    world.seconds(40);
+    assert!(caller.request_of_any_kind().is_none(), "the call goes on");
+    caller.reinvite("");
+    caller.media().open = true;
+    caller.hear("record-after-tone").hear_tone().say(&speech()).hang_up();
+    world.mailbox("alice").only_message().audio().assert_holds(&speech(), 0.99);
+    world.assert_idle();
+}
+
+#[test]
 fn a_re_invite_that_offers_nothing_we_speak_is_refused_and_the_call_goes_on() {
     let world = World::new();
     let mut caller = answered(&world);

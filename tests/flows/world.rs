@@ -24,6 +24,7 @@ use ringpost::prompts::Prompts;
 use tokio::time::Instant;
 
 use crate::caller::Line;
+use crate::fragile::{Damage, Fragile};
 use crate::invite::Peer;
 use crate::post::{Mailbox, Postman, Trouble};
 use crate::sip::Ladder;
@@ -47,6 +48,7 @@ struct Inner {
     engine: Engine,
     environment: VirtualEnvironment,
     trouble: Trouble,
+    damage: Damage,
     lines: RefCell<Vec<Weak<RefCell<Line>>>>,
     ladder: Ladder,
     began: Instant,
@@ -109,6 +111,7 @@ impl World {
             tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
         });
         let trouble = beginning.trouble;
+        let damage = Damage::default();
         let (engine, environment, began) = system.block_on(async {
             let began = Instant::now();
             let environment = VirtualEnvironment::new(beginning.home, beginning.seed).with_disk(beginning.disk.clone());
@@ -123,7 +126,7 @@ impl World {
             assert!(faults.is_empty(), "{faults:?}");
             let postman = Postman::new(Maildir::open(disk.clone(), "mail".into()).unwrap(), trouble.clone());
             let parts = Parts {
-                environment: Arc::new(environment.clone()),
+                environment: Arc::new(Fragile { world: environment.clone(), damage: damage.clone() }),
                 placement: Placement::here(),
                 datagram: vec![listen],
                 stream: vec![listen],
@@ -147,6 +150,7 @@ impl World {
             engine,
             environment,
             trouble,
+            damage,
             lines: RefCell::default(),
             ladder: Ladder::default(),
             began,
@@ -287,6 +291,11 @@ impl World {
         let mut lines = self.0.lines.borrow_mut();
         lines.retain(|line| line.strong_count() > 0);
         lines.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// What of the node's world is to be broken.
+    pub fn damage(&self) -> &Damage {
+        &self.0.damage
     }
 
     // ---- what the node holds

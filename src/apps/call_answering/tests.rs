@@ -525,3 +525,27 @@ fn a_caller_who_has_us_on_hold_does_not_keep_the_call() {
     assert_eq!(call.wait(30), ["hang up"]);
     assert_eq!(call.hang_up(), ["finished"]);
 }
+
+#[test]
+fn a_take_whose_end_is_never_told_ends_all_the_same() {
+    for gone in [false, true] {
+        let mut call = Call::recording(setup());
+        call.now += Duration::from_secs(10);
+        assert_eq!(call.key('#'), ["stop recording"]);
+        if gone {
+            assert_eq!(call.on(Event::HungUp), [""; 0]);
+        }
+        assert_eq!(call.machine.next_deadline(), Some(call.now + Duration::from_secs(2)));
+        call.now += Duration::from_secs(2);
+        let mut out = Vec::new();
+        call.machine.on_event(call.now, Event::Tick, &mut out);
+        match gone {
+            true => assert!(
+                matches!(out[..], [Command::Store(Outcome::VoiceMessage { samples, .. })] if samples == 12 * SECOND),
+                "{out:?}"
+            ),
+            false => assert_eq!(out.iter().map(|c| call.tell(c)).collect::<Vec<_>>(), [format!("say {MESSAGE_MENU}")]),
+        }
+        assert_eq!(call.stopped(10), [""; 0], "a late one does no harm");
+    }
+}

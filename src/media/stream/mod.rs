@@ -218,7 +218,8 @@ impl Stream {
         if self.reporter.is_due(now) {
             self.report(now, false, out);
         }
-        let receives = self.plan.as_ref().is_some_and(|plan| plan.receive);
+        // with the address 0.0.0.0 the peer has put us on hold (RFC 3264 8.4): it may still send, but need not
+        let receives = self.plan.as_ref().is_some_and(|plan| plan.receive && plan.remote.is_some());
         let silent = now.saturating_duration_since(self.receiving.heard) >= self.media_timeout;
         if receives && silent && !std::mem::replace(&mut self.no_media_told, true) {
             out.push(Output::Heard(StreamEvent::NoMedia));

@@ -481,8 +481,14 @@ fn no_media_is_told_once_and_not_on_hold() {
     call.run(15_000);
     assert_eq!(told(&call), 2);
 
-    call.order(Order::Plan(MediaPlan { receive: false, ..plan() })).run(60_000);
-    assert_eq!(told(&call), 2);
+    for hold in [
+        MediaPlan { receive: false, ..plan() },
+        // by c=0.0.0.0
+        MediaPlan { remote: None, remote_rtcp: None, send: false, ..plan() },
+    ] {
+        call.order(Order::Plan(hold)).run(60_000);
+        assert_eq!(told(&call), 2);
+    }
     call.order(Order::Plan(plan())).run(9_900);
     assert_eq!(told(&call), 2);
     call.run(200);

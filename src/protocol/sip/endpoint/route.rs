@@ -73,9 +73,14 @@ pub(super) fn response_way(via: &Via, flow: Flow) -> Way {
 
 /// Where a request of a dialog goes (RFC 3261 8.1.2, 12.2.1.1), when the dialog last heard from its peer along `flow`:
 /// to the next hop, if that is an address; along `flow` itself if it is a name (we resolve none inside a dialog), if
-/// the peer is behind a NAT and names an address of its own side, and if a connection leads to that address already.
+/// the peer is behind a NAT and names an address of its own side, and if a connection leads to that address already;
+/// and along `flow` if the hop asks for TLS but the dialog did not come by it: we open no TLS connection, and nothing
+/// goes to a TLS port in plain text.
 pub(super) fn request_way(hop: &Uri, flow: Flow) -> Way {
     let transport = transport_of(hop).unwrap_or(flow.transport);
+    if transport == Transport::Tls && flow.transport != Transport::Tls {
+        return Way { flow, otherwise: None };
+    }
     let port = hop.port().unwrap_or(default_port(transport));
     let named = hop.param("maddr").or_else(|| hop.host()).and_then(|host| host.parse::<IpAddr>().ok());
     let behind_nat = |ip: IpAddr| is_private(ip) && !is_private(flow.remote.ip());
@@ -267,7 +272,16 @@ mod tests {
     fn an_explicit_transport_is_followed() {
         let way = way_of("sip:u@192.0.2.9:5080;transport=tcp", flow(Transport::Udp, "192.0.2.9:5060"));
         assert_eq!((way.flow.transport, way.flow.remote.port(), way.flow.connection), (Transport::Tcp, 5080, None));
-        let way = way_of("sips:u@192.0.2.9", flow(Transport::Udp, "192.0.2.9:5060"));
-        assert_eq!((way.flow.transport, way.flow.remote.port()), (Transport::Tls, 5061));
+    }
+
+    #[test]
+    fn nothing_goes_to_a_tls_port_in_plain_text() {
+        for hop in ["sips:u@192.0.2.9", "sips:u@192.0.2.20:5061;transport=tcp", "sip:u@192.0.2.20;transport=TLS;lr"] {
+            for flow in [flow(Transport::Udp, "192.0.2.9:1024"), flow(Transport::Tcp, "192.0.2.9:33333")] {
+                assert_eq!(way_of(hop, flow), Way { flow, otherwise: None }, "{hop} along {flow:?}");
+            }
+            let secure = flow(Transport::Tls, "192.0.2.9:33333");
+            assert_eq!(way_of(hop, secure).flow.transport, Transport::Tls, "{hop}");
+        }
     }
 }

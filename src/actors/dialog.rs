@@ -9,7 +9,7 @@ use super::media_clock::StreamKey;
 use super::rtp_stream::{Ordered, RtpStream, StopStream};
 use super::sip_endpoint::{Forget, Incoming, Outgoing};
 use super::spool_writer::{self, Begin, CannotRecord, Ending, Finish, ReadBack, Truncate};
-use super::um_worker::{CallEnded, Equipment, UmWorker};
+use super::um_worker::{CallEnded, CallerGone, Equipment, UmWorker};
 use crate::apps::conversation::{self as app, Outcome};
 use crate::apps::{CallAnswering, KeyPad, KeySource};
 use crate::media::recorder::{RecordEnd, RecordRules};
@@ -284,6 +284,7 @@ impl Dialog {
         if std::mem::replace(&mut self.hung_up, true) {
             return;
         }
+        self.worker.do_send(CallerGone(self.key));
         self.tell_application(app::Event::HungUp, ctx);
         // after the application's last orders: a recording it ended is complete by then
         if let Some(stream) = &self.stream {

@@ -1,7 +1,7 @@
 //! The UM worker: admits calls, understands where they go, and starts a dialog for each.
 //! Knows: the directory in force, what is needed to serve a call. Must not: know what happens inside one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -60,6 +60,8 @@ pub struct UmWorker {
     equipment: Equipment,
     directory: Arc<Directory>,
     calls: HashMap<DialogKey, Addr<Dialog>>,
+    /// Calls whose caller is still there: what MaxCallsAllowed counts. Those that only finish their message do not.
+    talking: HashSet<DialogKey>,
     /// Our address on the way to each gateway that has called since the directory came in force; the routing table is
     /// asked once.
     addresses: HashMap<IpAddr, IpAddr>,
@@ -70,6 +72,11 @@ pub struct UmWorker {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct UseDirectory(pub Arc<Directory>);
+
+/// The caller of a call has gone, or was told to.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CallerGone(pub DialogKey);
 
 /// A call has ended and holds nothing any more.
 #[derive(Message)]
@@ -93,7 +100,14 @@ pub struct DropCalls;
 
 impl UmWorker {
     pub fn new(equipment: Equipment, directory: Arc<Directory>) -> UmWorker {
-        UmWorker { equipment, directory, calls: HashMap::new(), addresses: HashMap::new(), draining: false }
+        UmWorker {
+            equipment,
+            directory,
+            calls: HashMap::new(),
+            talking: HashSet::new(),
+            addresses: HashMap::new(),
+            draining: false,
+        }
     }
 
     fn invite(&mut self, key: DialogKey, incoming: Incoming, ctx: &mut Context<Self>) {
@@ -101,6 +115,7 @@ impl UmWorker {
             Ok(call) => {
                 let dialog = Dialog::start(key, call, incoming, self.equipment.clone(), ctx.address());
                 self.calls.insert(key, dialog.clone());
+                self.talking.insert(key);
                 self.equipment.endpoint.do_send(Own { key, dialog });
             }
             Err(refusal) => {
@@ -126,7 +141,7 @@ impl UmWorker {
         if self.draining {
             return Err(busy("this server is going out of service"));
         }
-        if self.calls.len() >= settings.max_calls {
+        if self.talking.len() >= settings.max_calls {
             return Err(busy(&format!("this server has its {} calls (MaxCallsAllowed)", settings.max_calls)));
         }
         let Self { equipment, directory, addresses, .. } = self;
@@ -194,10 +209,19 @@ impl Handler<UseDirectory> for UmWorker {
     }
 }
 
+impl Handler<CallerGone> for UmWorker {
+    type Result = ();
+
+    fn handle(&mut self, CallerGone(key): CallerGone, _: &mut Self::Context) {
+        self.talking.remove(&key);
+    }
+}
+
 impl Handler<CallEnded> for UmWorker {
     type Result = ();
 
     fn handle(&mut self, CallEnded(key): CallEnded, _: &mut Self::Context) {
+        self.talking.remove(&key);
         self.calls.remove(&key);
     }
 }

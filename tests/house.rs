@@ -148,7 +148,7 @@ fn dependencies_have_allowed_licences() {
     };
 
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--locked", "--offline", "--all-features"])
+        .args(["metadata", "--format-version", "1", "--locked"])
         .current_dir(root)
         .output()
         .expect("cargo runs");

@@ -148,7 +148,10 @@ async fn reread_directory(engine: &Engine, folders: &Folders) {
             engine.use_directory(directory);
             tracing::info!("the directory was read again and is in force");
         }
-        Err(faults) => tracing::error!(%faults, "the directory is not valid: the one in force stays"),
+        Err(faults) => {
+            tracing::error!(%faults, "the directory is not valid: the one in force stays");
+            engine.refuse_directory(faults.to_string());
+        }
     }
 }
 

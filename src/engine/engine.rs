@@ -1,6 +1,7 @@
 //! A node as a value: every actor of it, started and stopped together.
 //! Knows: which actors there are and what they need of each other. Must not: do their work.
 
+use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -89,6 +90,8 @@ pub struct Engine {
     backlog: DeliveryBacklog,
     /// The actors that live as long as the node, by what an administrator is told when one is dead.
     vital: Vec<(String, Alive)>,
+    /// What is wrong with a directory that was read but did not come in force.
+    refused_directory: RefCell<Option<String>>,
 }
 
 type Alive = Box<dyn Fn() -> bool>;
@@ -183,6 +186,7 @@ impl Engine {
             spool_state,
             backlog,
             vital,
+            refused_directory: RefCell::default(),
         })
     }
 
@@ -215,6 +219,9 @@ impl Engine {
             None => problems.push("the spool cannot be read".to_owned()),
         }
         problems.extend(self.vital.iter().filter(|(_, alive)| !alive()).map(|(dead, _)| dead.clone()));
+        if let Some(faults) = &*self.refused_directory.borrow() {
+            problems.push(format!("the directory is not valid, the one before it stays in force: {faults}"));
+        }
         if !self.spool_state.has_room() {
             problems.push("disk full: no messages are taken".to_owned());
         }
@@ -230,7 +237,13 @@ impl Engine {
 
     /// The next call is understood by this directory; running calls keep theirs.
     pub fn use_directory(&self, directory: Directory) {
+        self.refused_directory.take();
         self.worker.do_send(UseDirectory(Arc::new(directory)));
+    }
+
+    /// A directory that is not valid was read; the one in force stays, and the status says why.
+    pub fn refuse_directory(&self, faults: String) {
+        self.refused_directory.replace(Some(faults));
     }
 
     /// Takes no new calls from now on.

@@ -9,6 +9,7 @@ mod mail;
 mod node;
 mod peers;
 mod ports;
+mod refresh;
 mod scenarios;
 mod smtp;
 mod soak;

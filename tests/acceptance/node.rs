@@ -82,6 +82,10 @@ impl Node {
         self.child.id()
     }
 
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
@@ -126,7 +130,7 @@ impl Node {
         read.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ringpost"));
         command.args(arguments).arg("--config").arg(self.folder.join("config"));
         command.arg("--data").arg(self.folder.join("var"));

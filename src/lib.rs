@@ -8,6 +8,9 @@
 //! * [`apps`] - what a caller meets: call answering
 //! * [`prompts`] - what is said: the catalogue, and the sound files behind it
 //! * [`mailbox`] - the message, the spool that never loses it, the stores it is delivered to
+//! * [`records`] - what is known of calls in progress and of those that ended
+//! * [`store`] - what a node remembers between two lives
+//! * [`link`] - what a node and its UM workers tell each other
 //! * [`engine`] - the outside (network, disk, entropy, clock), real or virtual
 //! * [`actors`] - the thin shell that moves bytes and timers in and out of the machines
 //! * [`admin`], [`cli`] - how an administrator talks to a node
@@ -18,7 +21,10 @@ pub mod apps;
 pub mod cli;
 pub mod directory;
 pub mod engine;
+pub mod link;
 pub mod mailbox;
 pub mod media;
 pub mod prompts;
 pub mod protocol;
+pub mod records;
+pub mod store;

@@ -132,6 +132,14 @@ impl<'t> Fields<'t> {
         self.read(key, |value| whole_number(value, &range))
     }
 
+    /// A whole number in a range that may be there.
+    pub fn optional_number<N>(&mut self, key: &'static str, range: RangeInclusive<N>) -> Option<N>
+    where
+        N: TryFrom<i64> + PartialOrd + fmt::Display + Copy,
+    {
+        self.read(key, |value| whole_number(value, &range))
+    }
+
     /// A duration in a range.
     pub fn duration(&mut self, key: &'static str, range: RangeInclusive<Duration>, default: Duration) -> Duration {
         let read = |value: &Value| {
@@ -151,6 +159,11 @@ impl<'t> Fields<'t> {
     /// One of a set of values.
     pub fn choice<C: Choice>(&mut self, key: &'static str, default: C) -> C {
         self.read(key, |value| choose(text(value)?)).unwrap_or(default)
+    }
+
+    /// One of a set of values that may be there.
+    pub fn optional_choice<C: Choice>(&mut self, key: &'static str) -> Option<C> {
+        self.read(key, |value| choose(text(value)?))
     }
 
     /// Refuses what was not read: keys of parts that are not built yet by name, all others with the nearest key that is

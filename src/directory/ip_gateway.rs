@@ -6,6 +6,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use super::IpAddressFamily;
 use super::fields::{Choice, Fields};
 use super::names::{HostName, Invalid, Name};
 
@@ -18,6 +19,14 @@ pub struct IpGateway {
     /// apart: the one with the call's source port, else the one with port 0 (every port).
     pub port: u16,
     pub status: GatewayStatus,
+    /// True by default; false: the gateway cannot follow a 302, so the router forwards its calls itself.
+    pub redirect: bool,
+    /// True by default: calls of ours may go out through the gateway. Says nothing about transfers.
+    pub outcalls_allowed: bool,
+    /// Which addresses of a host name count; IPv4Only by default.
+    pub ip_address_family: IpAddressFamily,
+    /// A gateway of a test, listed only when asked for.
+    pub simulator: bool,
 }
 
 /// Where a gateway is.
@@ -38,22 +47,28 @@ pub enum GatewayStatus {
 }
 
 impl IpGateway {
-    const LATER: [&'static str; 6] = [
-        "delayed_source_party_info_enabled",
-        "ip_address_family",
-        "message_waiting_indicator_allowed",
-        "outcalls_allowed",
-        "redirect",
-        "simulator",
-    ];
+    const LATER: [&'static str; 2] = ["delayed_source_party_info_enabled", "message_waiting_indicator_allowed"];
 
     pub(super) fn read(mut fields: Fields) -> Option<IpGateway> {
         let name = fields.required("name");
         let address = fields.required("address");
         let port = fields.number("port", 0..=u16::MAX, 5060);
         let status = fields.choice("status", GatewayStatus::Enabled);
+        let redirect = fields.switch("redirect", true);
+        let outcalls_allowed = fields.switch("outcalls_allowed", true);
+        let ip_address_family = fields.choice("ip_address_family", IpAddressFamily::Ipv4Only);
+        let simulator = fields.switch("simulator", false);
         fields.finish(&IpGateway::LATER);
-        Some(IpGateway { name: name?.value, address: address?.value, port, status })
+        Some(IpGateway {
+            name: name?.value,
+            address: address?.value,
+            port,
+            status,
+            redirect,
+            outcalls_allowed,
+            ip_address_family,
+            simulator,
+        })
     }
 }
 

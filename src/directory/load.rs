@@ -2,16 +2,22 @@
 //! Knows: the kinds of objects. Must not: know one object's keys, read a file.
 //! Every fault of every file is found in one pass, except those that would only follow from another.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use toml_edit::{Document, Item, Table};
 
 use super::fields::{Fields, unknown_key};
 use super::lookup::Objects;
-use super::names::Name;
+use super::names::{HostName, Name};
 use super::registry::Registry;
 use super::source::{Fault, Faults, Located, Place, SourceFile};
-use super::{DialPlan, Directory, HuntGroup, IpGateway, Mailbox, MailboxPolicy, link, registry};
+use super::{
+    CallRouter, DialPlan, Directory, HuntGroup, IpGateway, Mailbox, MailboxPolicy, Service, UriType, link, registry,
+};
 
-const KINDS: [&str; 5] = ["dial_plan", "ip_gateway", "hunt_group", "mailbox_policy", "mailbox"];
+const KINDS: [&str; 7] =
+    ["dial_plan", "ip_gateway", "hunt_group", "mailbox_policy", "mailbox", "service", "call_router"];
 const LATER_KINDS: [&str; 2] = ["auto_attendant", "call_answering_rule"];
 
 impl Directory {
@@ -106,6 +112,30 @@ fn read<'t>(tables: &'t [KindTable<'t>], complete: bool, faults: &'t Faults<'t>)
         policies.declare(name, place, policy, faults);
     }
 
+    let plan_of_server = |located: &Located<Name>| {
+        let plan = plans.find("dial_plans", located, faults)?;
+        if plan.uri_type != UriType::SipName {
+            let message = format!(
+                "dial plan \"{}\" is {}; servers are added to SipName plans only, and serve all others without",
+                plan.name,
+                plan.uri_type.as_str()
+            );
+            faults.add(located.place, "dial_plans", message);
+            return None;
+        }
+        Some(plan)
+    };
+    let mut services = Servers::new("service");
+    for fields in of("service") {
+        let place = fields.place_of_key("name");
+        services.add(Service::read(fields).map(|text| text.with_plans(plan_of_server)), place, faults);
+    }
+    let mut call_routers = Servers::new("call router");
+    for fields in of("call_router") {
+        let place = fields.place_of_key("name");
+        call_routers.add(CallRouter::read(fields).map(|text| text.with_plans(plan_of_server)), place, faults);
+    }
+
     let hunt_groups = of("hunt_group").filter_map(HuntGroup::read).collect();
     let hunt_groups = link::hunt_groups(hunt_groups, &gateways, &plans, faults);
     let mailboxes = of("mailbox").filter_map(Mailbox::read).collect();
@@ -115,6 +145,48 @@ fn read<'t>(tables: &'t [KindTable<'t>], complete: bool, faults: &'t Faults<'t>)
         dial_plans: plans.into_objects(),
         ip_gateways: gateways.into_objects(),
         mailbox_policies: policies.into_objects(),
+        services: services.objects,
+        call_routers: call_routers.objects,
+    }
+}
+
+/// The services, or the call routers, of the servers: one a server.
+struct Servers<T> {
+    kind: &'static str,
+    objects: Vec<Arc<T>>,
+    places: HashMap<HostName, Place>,
+}
+
+trait OfServer {
+    fn server(&self) -> &HostName;
+}
+
+impl OfServer for Service {
+    fn server(&self) -> &HostName {
+        &self.name
+    }
+}
+
+impl OfServer for CallRouter {
+    fn server(&self) -> &HostName {
+        &self.name
+    }
+}
+
+impl<T: OfServer> Servers<T> {
+    fn new(kind: &'static str) -> Servers<T> {
+        Servers { kind, objects: Vec::new(), places: HashMap::new() }
+    }
+
+    fn add(&mut self, object: Option<T>, place: Place, faults: &Faults) {
+        let Some(object) = object else { return };
+        if let Some(first) = self.places.get(object.server()) {
+            let message =
+                format!("{} \"{}\" is already defined at {}", self.kind, object.server(), faults.show(*first));
+            return faults.add(place, "name", message);
+        }
+        self.places.insert(object.server().clone(), place);
+        self.objects.push(Arc::new(object));
     }
 }
 

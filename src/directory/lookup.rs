@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::load::names_plan;
 use super::names::{E164Number, Extension, HostName, Name, PilotNumber, SipAddress, fold};
 use super::numbers::{Match, Number};
-use super::{DialPlan, GatewayAddress, HuntGroup, IpGateway, Mailbox, MailboxPolicy, UriType};
+use super::{CallRouter, DialPlan, GatewayAddress, HuntGroup, IpGateway, Mailbox, MailboxPolicy, Service, UriType};
 
 /// The organisation, validated and indexed.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +33,8 @@ pub(super) struct Objects {
     pub hunt_groups: Vec<Arc<HuntGroup>>,
     pub mailbox_policies: Vec<Arc<MailboxPolicy>>,
     pub mailboxes: Vec<Arc<Mailbox>>,
+    pub services: Vec<Arc<Service>>,
+    pub call_routers: Vec<Arc<CallRouter>>,
 }
 
 /// The mailboxes of one plan by all that names them.
@@ -78,6 +80,24 @@ impl Directory {
         #[cfg(test)]
         steps::add(self.objects.mailboxes.len());
         &self.objects.mailboxes
+    }
+
+    pub fn services(&self) -> &[Arc<Service>] {
+        &self.objects.services
+    }
+
+    pub fn call_routers(&self) -> &[Arc<CallRouter>] {
+        &self.objects.call_routers
+    }
+
+    /// The UM service of a server.
+    pub fn service(&self, server: &HostName) -> Option<&Arc<Service>> {
+        self.objects.services.iter().find(|service| service.name == *server)
+    }
+
+    /// The call router of a server.
+    pub fn call_router(&self, server: &HostName) -> Option<&Arc<CallRouter>> {
+        self.objects.call_routers.iter().find(|router| router.name == *server)
     }
 
     /// The mailbox with an alias, in any case.

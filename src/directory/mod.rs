@@ -1,4 +1,5 @@
-//! The organisation: dial plans, UM IP gateways, hunt groups, mailbox policies, mailboxes, and how a call is understood.
+//! The organisation: dial plans, UM IP gateways, hunt groups, mailbox policies, mailboxes, servers, and how a call is
+//! understood.
 //! Knows: configuration text handed to it, addresses and URIs of a call. Sans-IO: no files, no sockets, no clock.
 //! Must not: know SIP messages, actors, or where its text came from (that is a [`DirectoryProvider`]'s business).
 //!
@@ -21,6 +22,7 @@ mod numbers;
 mod provider;
 mod registry;
 mod resolve;
+mod service;
 mod source;
 
 #[cfg(test)]
@@ -38,6 +40,7 @@ pub use names::{
 };
 pub use provider::{DirectoryProvider, ProviderError};
 pub use resolve::{CallFacts, Caller, Destination, DivertedFrom, ReasonForCall, Refused, Resolved, resolve};
+pub use service::{CallRouter, FrontEnd, IpAddressFamily, Service, StartupMode};
 pub use source::{Fault, SourceFile};
 
 pub(crate) use fields::{Choice, choose, unknown_key};

@@ -32,6 +32,8 @@ pub struct NodeConfig {
     pub roles: Vec<Role>,
     /// 1 to 10,000, 100 by default: calls at once; the next is refused with 503.
     pub max_calls_allowed: u32,
+    /// How often the directory is read again, 1 s to 24 h, 10 min by default.
+    pub refresh_interval: Duration,
     /// Spool, mail and call records; relative to the working directory. `--data` on the command line comes first.
     pub data: PathBuf,
     pub sip: SipConfig,
@@ -42,6 +44,32 @@ pub struct NodeConfig {
     pub prompts: Option<PathBuf>,
     pub mail: MailConfig,
     pub logging: LoggingConfig,
+    pub admin: AdminConfig,
+    pub worker: WorkerConfig,
+    pub gateways: GatewaysConfig,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdminConfig {
+    /// Where REST API, console, metrics and health are served, over HTTP; port 0: the system chooses.
+    pub address: SocketAddr,
+}
+
+/// `[worker]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerConfig {
+    /// A worker of this age is replaced, 1 min to 365 days, 7 days by default.
+    pub max_age: Duration,
+    /// MiB of memory at which a worker is replaced, 64 to 1,048,576, 2,048 by default.
+    pub max_rss: u32,
+}
+
+/// `[gateways]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewaysConfig {
+    /// How often each gateway is asked by OPTIONS whether it is there, 1 s to 1 h, 60 s by default.
+    pub options_interval: Duration,
 }
 
 /// What a node does.
@@ -62,6 +90,8 @@ pub struct SipConfig {
     pub call_router_port: u16,
     pub um_service_port: u16,
     pub um_worker_port: u16,
+    /// The worker that replaces another listens here, and its own replacement on `um_worker_port` again.
+    pub um_worker_replacement_port: u16,
     /// Session-Expires that we ask for (RFC 4028), 90 s to 24 h, not less than `min_se`.
     pub session_expires: Duration,
     /// The shortest session interval we take, 90 s or more (RFC 4028 5).
@@ -107,6 +137,7 @@ pub enum Part {
     CallRouter,
     UmService,
     UmWorker,
+    ReplacementWorker,
 }
 
 impl NodeConfig {
@@ -156,7 +187,8 @@ impl NodeConfig {
 
     /// Where SIP is listened for, UDP and TCP, according to the roles.
     pub fn listeners(&self) -> Vec<(Part, SocketAddr)> {
-        let ports = self.sip.ports(&self.roles);
+        let mut ports = self.sip.ports(&self.roles);
+        ports.retain(|(part, _)| *part != Part::ReplacementWorker);
         let at = |(part, port): (Part, u16)| {
             self.sip.bind_addresses.iter().map(move |address| (part, SocketAddr::new(*address, port)))
         };
@@ -174,7 +206,11 @@ pub fn process_environment() -> HashMap<String, String> {
 impl SipConfig {
     fn ports(&self, roles: &[Role]) -> Vec<(Part, u16)> {
         let router = [(Part::CallRouter, self.call_router_port)];
-        let um = [(Part::UmService, self.um_service_port), (Part::UmWorker, self.um_worker_port)];
+        let um = [
+            (Part::UmService, self.um_service_port),
+            (Part::UmWorker, self.um_worker_port),
+            (Part::ReplacementWorker, self.um_worker_replacement_port),
+        ];
         let of = |role: Role, ports: &[(Part, u16)]| if roles.contains(&role) { ports.to_vec() } else { Vec::new() };
         [of(Role::CallRouter, &router), of(Role::Um, &um)].concat()
     }
@@ -192,6 +228,8 @@ fn read(mut root: Section, folder: &Path) -> Option<NodeConfig> {
     let roles: Vec<Named<Role>> = root.list("roles", &["call-router", "um"]);
     let roles: Vec<Role> = roles.into_iter().map(|role| role.0).collect();
     let max_calls_allowed = root.number("max_calls_allowed", 1..=10_000, 100);
+    let (second, day) = (Duration::from_secs(1), Duration::from_secs(24 * 3600));
+    let refresh_interval = root.duration("refresh_interval", second..=day, Duration::from_secs(600));
     let data = root.text::<PathText>("data", "var");
     let sip = read_sip(root.section("sip"), &roles);
     let sip_ports = sip.ports(&roles).into_iter().map(|(_, port)| port).collect::<Vec<_>>();
@@ -209,11 +247,25 @@ fn read(mut root: Section, folder: &Path) -> Option<NodeConfig> {
     let format = section.text::<Named<LogFormat>>("format", "text");
     section.finish(&[]);
 
-    root.finish(&["admin", "refresh_interval", "tls"]);
+    let mut section = root.section("admin");
+    let address = section.text::<Parsed<SocketAddr>>("address", "127.0.0.1:8080");
+    section.finish(&["certificate", "key"]);
+    let mut section = root.section("worker");
+    let ages = Duration::from_secs(60)..=365 * day;
+    let max_age = section.duration("max_age", ages, 7 * day);
+    let max_rss = section.number("max_rss", 64..=1 << 20, 2048);
+    section.finish(&[]);
+    let mut section = root.section("gateways");
+    let hour = Duration::from_secs(3600);
+    let options_interval = section.duration("options_interval", second..=hour, Duration::from_secs(60));
+    section.finish(&[]);
+
+    root.finish(&["tls"]);
     Some(NodeConfig {
         name,
         roles,
         max_calls_allowed,
+        refresh_interval,
         data: data?.0,
         sip,
         rtp: rtp?,
@@ -221,6 +273,9 @@ fn read(mut root: Section, folder: &Path) -> Option<NodeConfig> {
         prompts: prompts.map(|prompts| folder.join(prompts.0)),
         mail: mail?,
         logging: LoggingConfig { level: level?.0, format: format?.0 },
+        admin: AdminConfig { address: address?.0 },
+        worker: WorkerConfig { max_age, max_rss },
+        gateways: GatewaysConfig { options_interval },
     })
 }
 
@@ -236,7 +291,8 @@ fn read_sip(mut section: Section, roles: &[Role]) -> SipConfig {
     let ports = 0..=u16::MAX;
     let call_router_port = section.number("call_router_port", ports.clone(), 5060);
     let um_service_port = section.number("um_service_port", ports.clone(), 5062);
-    let um_worker_port = section.number("um_worker_port", ports, 5065);
+    let um_worker_port = section.number("um_worker_port", ports.clone(), 5065);
+    let um_worker_replacement_port = section.number("um_worker_replacement_port", ports, 5067);
     let (least, most) = (Duration::from_secs(90), Duration::from_secs(24 * 3600));
     let session_expires = section.duration("session_expires", least..=most, Duration::from_secs(30 * 60));
     let min_se = section.duration("min_se", least..=most, least);
@@ -249,6 +305,7 @@ fn read_sip(mut section: Section, roles: &[Role]) -> SipConfig {
         call_router_port,
         um_service_port,
         um_worker_port,
+        um_worker_replacement_port,
         session_expires,
         min_se,
     };
@@ -293,6 +350,7 @@ impl Part {
             Part::CallRouter => "call_router_port",
             Part::UmService => "um_service_port",
             Part::UmWorker => "um_worker_port",
+            Part::ReplacementWorker => "um_worker_replacement_port",
         }
     }
 }
@@ -334,6 +392,15 @@ impl FromStr for Parsed<IpAddr> {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let invalid = |_| Invalid(format!("\"{text}\" is no IP address"));
+        text.parse().map(Parsed).map_err(invalid)
+    }
+}
+
+impl FromStr for Parsed<SocketAddr> {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let invalid = |_| Invalid(format!("\"{text}\" is no IP address with a port, such as \"127.0.0.1:8080\""));
         text.parse().map(Parsed).map_err(invalid)
     }
 }

@@ -174,6 +174,10 @@ fn gateways_are_addresses_or_names_with_a_port_and_a_status() {
         ("address = \"::ffff:192.0.2.9\"", "192.0.2.9"),
         ("address = \"GW.Example.Test.\"", "gw.example.test"),
         ("address = \"gw\"\nport = 65535\nstatus = \"nonewcalls\"", "gw"),
+        (
+            "address = \"gw\"\nredirect = false\noutcalls_allowed = false\nsimulator = true\nip_address_family = \"Any\"",
+            "gw",
+        ),
     ] {
         let directory = directory(&format!("[[ip_gateway]]\nname = \"G\"\n{lines}"));
         assert_eq!(directory.ip_gateways()[0].address.to_string(), shown);
@@ -194,7 +198,7 @@ fn gateways_are_addresses_or_names_with_a_port_and_a_status() {
             "address = \"gw\"\nstatus = \"On\"",
             "a.toml:4: status: \"On\" is not allowed; allowed are Enabled, Disabled, NoNewCalls",
         ),
-        ("address = \"gw\"\noutcalls_allowed = true", "a.toml:4: outcalls_allowed: is not supported yet; take it out"),
+        ("address = \"gw\"\nredirect = \"no\"", "a.toml:4: redirect: expected true or false, found the text \"no\""),
     ] {
         assert_eq!(faults(&format!("[[ip_gateway]]\nname = \"G\"\n{lines}")), fault);
     }

@@ -54,6 +54,7 @@ fn every_key_can_be_set_in_the_file() {
 name = "UM1.example.test"
 roles = ["um"]
 max_calls_allowed = 500
+refresh_interval = "5m"
 data = "/var/lib/ringpost"
 [sip]
 bind_addresses = ["192.0.2.5", "2001:db8::5"]
@@ -61,6 +62,7 @@ advertised_address = "198.51.100.7"
 call_router_port = 6060
 um_service_port = 0
 um_worker_port = 0
+um_worker_replacement_port = 0
 session_expires = "1h"
 min_se = "2m"
 [rtp]
@@ -84,6 +86,13 @@ timeout = "30s"
 [logging]
 level = "debug"
 format = "json"
+[admin]
+address = "[::1]:0"
+[worker]
+max_age = "1d"
+max_rss = 512
+[gateways]
+options_interval = "30s"
 "#,
         &[],
     )
@@ -94,6 +103,9 @@ format = "json"
     assert_eq!(config.sip.advertised_address.unwrap().to_string(), "198.51.100.7");
     assert_eq!((config.sip.session_expires.as_secs(), config.sip.min_se.as_secs()), (3600, 120));
     assert_eq!(config.directory, Path::new("/etc/organisation"));
+    assert_eq!((config.refresh_interval.as_secs(), config.gateways.options_interval.as_secs()), (300, 30));
+    assert_eq!((config.worker.max_age.as_secs(), config.worker.max_rss), (86_400, 512));
+    assert_eq!(config.admin.address.to_string(), "[::1]:0");
     assert_eq!(config.prompts.as_deref(), Some(Path::new("config/prompts")));
     let MailStore::Smtp(smtp) = &config.mail.store else { panic!("not SMTP") };
     assert_eq!(
@@ -152,7 +164,13 @@ fn faults_of_the_file_name_line_and_key() {
             "[sip]\n\ncall_router_prt = 1",
             "ringpost.toml:3: sip.call_router_prt: is not known here; did you mean call_router_port?",
         ),
-        ("refresh_interval = \"10m\"", "ringpost.toml:1: refresh_interval: is not supported yet; take it out"),
+        ("[tls]", "ringpost.toml:1: tls: is not supported yet; take it out"),
+        ("refresh_interval = \"2d\"", "ringpost.toml:1: refresh_interval: 2d is out of range; 1s to 1d is allowed"),
+        (
+            "[admin]\naddress = \"localhost\"",
+            "ringpost.toml:2: admin.address: \"localhost\" is no IP address with a port, such as \"127.0.0.1:8080\"",
+        ),
+        ("[worker]\nmax_rss = 1", "ringpost.toml:2: worker.max_rss: 1 is out of range; 64 to 1048576 is allowed"),
         ("sip = 5060", "ringpost.toml:1: sip: is a section; write [sip]"),
         ("roles = []", "ringpost.toml:1: roles: must not be empty"),
         ("roles = [\"router\"]", "ringpost.toml:1: roles: \"router\" is not allowed; allowed are call-router, um"),
@@ -183,7 +201,7 @@ fn faults_of_the_file_name_line_and_key() {
             "[rtp]\nports = \"20000-20100\"",
             "ringpost.toml:2: rtp.ports: has room for 50 calls; max_calls_allowed is 100",
         ),
-        ("[rtp]\nports = \"5064-6000\"", "ringpost.toml:2: rtp.ports: contains 5065, on which SIP is listened for"),
+        ("[rtp]\nports = \"5066-6000\"", "ringpost.toml:2: rtp.ports: contains 5067, on which SIP is listened for"),
         (
             "[rtp]\nmedia_timeout = \"1s\"",
             "ringpost.toml:2: rtp.media_timeout: 1s is out of range; 5s to 10m is allowed",
@@ -255,7 +273,7 @@ fn all_faults_are_found_at_once() {
     let text = "max_calls_allowed = 0\n[sip]\nmin_se = \"1s\"\n[logging]\nlevel = 1\n";
     assert_eq!(
         faults(text, &[("RINGPOST__ADMIN__ADDRESS", "here")]),
-        "environment: RINGPOST__ADMIN: is not supported yet; take it out\n\
+        "environment: RINGPOST__ADMIN__ADDRESS: \"here\" is no IP address with a port, such as \"127.0.0.1:8080\"\n\
          ringpost.toml:1: max_calls_allowed: 0 is out of range; 1 to 10000 is allowed\n\
          ringpost.toml:3: sip.min_se: 1s is out of range; 1m30s to 1d is allowed\n\
          ringpost.toml:5: logging.level: expected text in quotes"

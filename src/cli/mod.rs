@@ -3,15 +3,20 @@
 //!
 //! Exit status: 0 done, 1 refused or failed (the reason is on standard error), 2 wrong usage.
 
+mod ask;
 mod check;
+mod objects;
 mod organisation;
+mod print;
 mod serve;
 mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::admin::settings::Kind;
 
 /// Answers the calls a phone system could not, and puts every message where its owner reads mail.
 #[derive(Parser)]
@@ -44,21 +49,40 @@ pub struct Folders {
     pub data: PathBuf,
 }
 
+/// Everything that can be said on the command line.
+fn command_line() -> clap::Command {
+    Arguments::command().subcommands(Kind::ALL.map(objects::command))
+}
+
 /// Runs the command of this process's arguments.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
-    let data = arguments.data.unwrap_or_else(|| organisation::data_folder(&arguments.config));
-    let folders = Folders { config: arguments.config, data };
-    let outcome = match arguments.command {
-        Command::Serve => serve::run(&folders),
-        Command::Check => check::run(&folders.config).map(|report| println!("{report}")).map_err(Into::into),
-        Command::Status(options) => status::run(&folders, &options),
-    };
-    match outcome {
+    let matches = command_line().get_matches();
+    match run_matches(&matches) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             eprintln!("ringpost: {reason}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run_matches(matches: &ArgMatches) -> Result<(), Box<dyn std::error::Error>> {
+    if let Some((noun, arguments)) = matches.subcommand()
+        && let Ok(kind) = noun.parse::<Kind>()
+    {
+        return Ok(objects::run(&folders(matches), kind, arguments)?);
+    }
+    let folders = folders(matches);
+    match Arguments::from_arg_matches(matches)?.command {
+        Command::Serve => serve::run(&folders),
+        Command::Check => Ok(check::run(&folders.config).map(|report| println!("{report}"))?),
+        Command::Status(options) => status::run(&folders, &options),
+    }
+}
+
+fn folders(matches: &ArgMatches) -> Folders {
+    let given = |id: &str| matches.get_one::<PathBuf>(id).cloned();
+    let config = given("config").unwrap_or_else(|| PathBuf::from("config"));
+    let data = given("data").unwrap_or_else(|| organisation::data_folder(&config));
+    Folders { config, data }
 }

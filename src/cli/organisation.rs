@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Folders;
 use super::check::Faults;
+use crate::admin::organisation::{Organisation, ThisNode};
 use crate::directory::{Directory, DirectoryProvider};
 use crate::engine::config::{NodeConfig, process_environment};
 use crate::engine::disk::RealDisk;
@@ -20,6 +21,21 @@ pub(super) fn read_config(folders: &Folders) -> Result<NodeConfig, Faults> {
 pub(super) fn data_folder(config: &Path) -> PathBuf {
     let config = NodeConfig::read(&RealDisk, config, process_environment());
     config.map_or_else(|_| PathBuf::from("var"), |config| config.data)
+}
+
+/// The organisation's files under command.
+pub(super) fn organisation(config: &NodeConfig) -> Organisation {
+    Organisation::new(Arc::new(RealDisk), config.directory.clone(), ThisNode::of(config, host_name()))
+}
+
+/// This node's name: the configured one, else the machine's.
+pub(super) fn node_name(config: &NodeConfig) -> String {
+    config.name.as_ref().map_or_else(host_name, ToString::to_string)
+}
+
+pub(super) fn host_name() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".to_owned())
 }
 
 /// Reads the directory and looks up the gateways that are known by name. A name that cannot be looked up costs only

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::io::IsTerminal;
 use std::net::IpAddr;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +13,10 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Folders;
-use super::organisation::{read_config, read_directory};
+use super::organisation::{host_name, node_name, organisation, read_config, read_directory};
 use crate::actors::um_worker::Settings;
 use crate::admin::control::ControlSocket;
+use crate::admin::execute::Node;
 use crate::directory::{Directory, IpGateway};
 use crate::engine::config::{LogFormat, LogLevel, MailStore, NodeConfig, SmtpConfig, StartTls};
 use crate::engine::disk::RealDisk;
@@ -47,10 +49,11 @@ pub(super) fn run(folders: &Folders) -> Result<(), Box<dyn Error>> {
         let control = ControlSocket::bind(&folders.data)?;
         let parts = parts(&config, folders).await?;
         let example = Example::of(&parts.directory, &config);
-        let engine = Engine::start(parts)?;
+        let engine = Rc::new(Engine::start(parts)?);
+        let node = Node { engine: engine.clone(), organisation: organisation(&config) };
         announce(&engine, &config, &folders.data, example.as_ref());
         tokio::select! {
-            () = control.serve(&engine) => Ok(()),
+            () = control.serve(&node) => Ok(()),
             stopped = until_stopped(&engine, folders) => stopped,
         }
     })
@@ -165,15 +168,6 @@ fn settings(config: &NodeConfig) -> Settings {
         session_expires: config.sip.session_expires,
         min_se: config.sip.min_se,
     }
-}
-
-fn node_name(config: &NodeConfig) -> String {
-    config.name.as_ref().map_or_else(host_name, ToString::to_string)
-}
-
-fn host_name() -> String {
-    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
-    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".to_owned())
 }
 
 fn store(config: &NodeConfig, data: &Path) -> Result<Arc<dyn MailboxStore>, Box<dyn Error>> {

@@ -1,0 +1,53 @@
+//! Commands executed by a running node: on its files, then on itself.
+//! Knows: the engine's methods, the organisation's files. Must not: know who gave a command.
+
+use std::rc::Rc;
+
+use super::command::{Answer, Changed, Changes, Force, Reason, Refusal, Request};
+use super::organisation::Organisation;
+use crate::engine::Engine;
+
+/// A running node as its administration has it.
+#[derive(Clone)]
+pub struct Node {
+    pub engine: Rc<Engine>,
+    pub organisation: Organisation,
+}
+
+/// Does what a command says.
+pub async fn execute(node: &Node, request: Request) -> Answer {
+    let outcome = match request {
+        Request::Status => Ok(Answer::Status(Box::new(node.engine.status().await))),
+        Request::Get { kind, identity } => {
+            let organisation = node.organisation.clone();
+            blocking(move || organisation.get(kind, identity.as_deref())).await.map(Answer::Objects)
+        }
+        Request::Change(changes) => change(node, changes).await.map(Answer::Changed),
+    };
+    outcome.unwrap_or_else(Answer::Refused)
+}
+
+/// Does what concerns files alone, where no node runs.
+pub fn execute_without_node(organisation: &Organisation, request: Request) -> Answer {
+    let outcome = match request {
+        Request::Get { kind, identity } => organisation.get(kind, identity.as_deref()).map(Answer::Objects),
+        Request::Change(changes) => organisation.change(&changes).map(Answer::Changed),
+        Request::Status => Err(Refusal::new(Reason::NeedsNode, "no node is running here")),
+    };
+    outcome.unwrap_or_else(Answer::Refused)
+}
+
+async fn change(node: &Node, changes: Changes) -> Result<Changed, Refusal> {
+    let organisation = node.organisation.clone();
+    let mut changed = blocking(move || organisation.change(&changes)).await?;
+    if matches!(changed.force, Force::Later(_)) {
+        changed.force = Force::Later("the node reads it at its next refresh".to_owned());
+    }
+    Ok(changed)
+}
+
+/// Files may keep us waiting: not on the thread that carries calls.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {
+    let died = |error| Refusal::new(Reason::Failed, format!("the command did not end: {error}"));
+    tokio::task::spawn_blocking(work).await.map_err(died)?
+}

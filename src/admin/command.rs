@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::{Edit, Kind, Value};
 use super::status::NodeStatus;
+use crate::link::CallSelector;
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,70 @@ pub enum Request {
     },
     /// All steps or none.
     Change(Changes),
+    /// Read the directory again, now.
+    Refresh,
+    /// Which directory is in force, since when, and what is wrong with the one in the files.
+    Configuration,
+    /// The gateways as the node sees them: do they answer?
+    Gateways,
+    Workers,
+    RecycleWorker,
+    /// Component states; all of them without a name.
+    Components {
+        server: Option<String>,
+        component: Option<String>,
+    },
+    SetComponent {
+        server: Option<String>,
+        component: String,
+        state: String,
+        requester: String,
+    },
+    ActiveCalls {
+        server: Option<String>,
+        dial_plan: Option<String>,
+        ip_gateway: Option<String>,
+    },
+    /// Report the SIP of a call as it comes and goes, or stop it.
+    Trace {
+        call_identity: String,
+        on: bool,
+    },
+    DropCalls(CallSelector),
+    /// Call data records of one mailbox or all, of one day or all that are kept.
+    CallDataRecords {
+        mailbox: Option<String>,
+        day: Option<jiff::civil::Date>,
+        filter: CallFilter,
+    },
+    CallSummaryReport {
+        group_by: String,
+        filter: CallFilter,
+    },
+    /// A test call.
+    Test(TestCall),
+}
+
+/// Which calls a report is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallFilter {
+    pub dial_plan: Option<String>,
+    pub ip_gateway: Option<String>,
+}
+
+/// `Test-UMConnectivity`: a call to this node itself, or through a gateway to a number.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestCall {
+    /// Through the call router, not straight to the UM service.
+    pub call_router: bool,
+    pub ip_gateway: Option<String>,
+    pub phone: Option<String>,
+    /// SIP URI of the caller.
+    pub from: Option<String>,
+    /// Keys to send.
+    pub dtmf: Option<String>,
+    /// Seconds.
+    pub timeout: Option<u64>,
 }
 
 /// Steps that are taken together: the directory is validated after the last one, and written only when it is sound.
@@ -48,8 +113,15 @@ pub enum Answer {
     Status(Box<NodeStatus>),
     Objects(Vec<Object>),
     Changed(Changed),
+    /// What the node knows of calls, components, workers: one row each, by column.
+    Rows(Vec<Row>),
+    /// It is done, in a sentence.
+    Done(String),
     Refused(Refusal),
 }
+
+/// Columns by name, as programs read them.
+pub type Row = serde_json::Map<String, serde_json::Value>;
 
 /// An object as it is configured, with what is not given filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -23,6 +23,16 @@ pub async fn execute(node: &Node, request: Request) -> Answer {
             blocking(move || organisation.get(kind, identity.as_deref())).await.map(Answer::Objects)
         }
         Request::Change(changes) => change(node, changes).await.map(Answer::Changed),
+        Request::Components { server: Some(server), .. }
+        | Request::SetComponent { server: Some(server), .. }
+        | Request::ActiveCalls { server: Some(server), .. }
+            if !node.organisation.node().is_named(&server) =>
+        {
+            let own = &node.organisation.node().name;
+            let message = format!("\"{server}\" is another server than this node, \"{own}\"; give the command there");
+            Err(Refusal::new(Reason::NotFound, message))
+        }
+        other => Err(not_in_this_build(&other)),
     };
     outcome.unwrap_or_else(Answer::Refused)
 }
@@ -32,9 +42,15 @@ pub fn execute_without_node(organisation: &Organisation, request: Request) -> An
     let outcome = match request {
         Request::Get { kind, identity } => organisation.get(kind, identity.as_deref()).map(Answer::Objects),
         Request::Change(changes) => organisation.change(&changes).map(Answer::Changed),
-        Request::Status => Err(Refusal::new(Reason::NeedsNode, "no node is running here")),
+        _ => Err(Refusal::new(Reason::NeedsNode, "this needs a running node, and none is running here")),
     };
     outcome.unwrap_or_else(Answer::Refused)
+}
+
+fn not_in_this_build(request: &Request) -> Refusal {
+    let what = format!("{request:?}");
+    let what = what.split([' ', '(', '{']).next().unwrap_or_default();
+    Refusal::new(Reason::NotBuilt, format!("{what}: the node cannot answer this yet"))
 }
 
 async fn change(node: &Node, changes: Changes) -> Result<Changed, Refusal> {

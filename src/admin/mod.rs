@@ -7,7 +7,9 @@
 pub mod command;
 pub mod control;
 pub mod edit;
+pub mod exchange;
 pub mod execute;
+
 pub mod organisation;
 pub mod settings;
 pub mod status;

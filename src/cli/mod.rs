@@ -5,6 +5,9 @@
 
 mod ask;
 mod check;
+mod exchange;
+mod manual;
+mod node;
 mod objects;
 mod organisation;
 mod print;
@@ -40,6 +43,41 @@ enum Command {
     Check,
     /// Say whether the node is up and healthy, and why messages wait
     Status(status::Options),
+    /// Read the directory again now
+    Refresh,
+    /// Run a file of Exchange cmdlets (- for standard input)
+    Run(exchange::Options),
+    /// Make a test call: to this node, or through a gateway to a number
+    Test(node::TestOptions),
+    /// Component states: in service, draining, out of service
+    #[command(subcommand)]
+    Component(node::Component),
+    /// Calls in progress
+    #[command(subcommand)]
+    ActiveCalls(node::ActiveCalls),
+    /// Call data records
+    #[command(subcommand)]
+    CallDataRecord(node::CallDataRecord),
+    /// UM worker processes
+    #[command(subcommand)]
+    Worker(node::Worker),
+    /// Print the completion of a shell
+    Completion(manual::Completion),
+    /// Print the manual page, or write all of them to a folder
+    Man(manual::Man),
+    /// Not built yet
+    #[command(hide = true)]
+    AutoAttendant(NotBuilt),
+    /// Not built yet
+    #[command(hide = true)]
+    CallAnsweringRule(NotBuilt),
+}
+
+#[derive(clap::Args)]
+#[command(disable_help_flag = true)]
+struct NotBuilt {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _rest: Vec<String>,
 }
 
 /// Where this node's configuration and data are.
@@ -55,7 +93,13 @@ fn command_line() -> clap::Command {
 }
 
 /// Runs the command of this process's arguments.
+///
+/// What is spelled as Exchange spells it is no subcommand: its options have one dash.
 pub fn run() -> ExitCode {
+    let arguments: Vec<String> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    if let Some(outcome) = exchange::run_arguments(&arguments) {
+        return outcome;
+    }
     let matches = command_line().get_matches();
     match run_matches(&matches) {
         Ok(()) => ExitCode::SUCCESS,
@@ -77,6 +121,17 @@ fn run_matches(matches: &ArgMatches) -> Result<(), Box<dyn std::error::Error>> {
         Command::Serve => serve::run(&folders),
         Command::Check => Ok(check::run(&folders.config).map(|report| println!("{report}"))?),
         Command::Status(options) => status::run(&folders, &options),
+        Command::Refresh => Ok(node::refresh(&folders)?),
+        Command::Run(options) => exchange::run_file(&folders, &options),
+        Command::Test(options) => Ok(node::test(&folders, options)?),
+        Command::Component(command) => Ok(node::component(&folders, command)?),
+        Command::ActiveCalls(command) => Ok(node::active_calls(&folders, command)?),
+        Command::CallDataRecord(command) => Ok(node::call_data_record(&folders, command)?),
+        Command::Worker(command) => Ok(node::worker(&folders, command)?),
+        Command::Completion(options) => manual::completion(&options),
+        Command::Man(options) => manual::man(&options),
+        Command::AutoAttendant(_) => Err("auto attendants are not built yet".into()),
+        Command::CallAnsweringRule(_) => Err("call answering rules are not built yet".into()),
     }
 }
 

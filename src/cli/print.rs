@@ -3,7 +3,7 @@
 
 use serde_json::{Map, json};
 
-use crate::admin::command::{Changed, Force, Object};
+use crate::admin::command::{Changed, Force, Object, Row};
 
 /// Objects: one in full, all of them as a table of what is set.
 pub(super) fn objects(objects: &[Object], as_table: bool, as_json: bool) {
@@ -16,9 +16,29 @@ pub(super) fn objects(objects: &[Object], as_table: bool, as_json: bool) {
         return println!("{}", pretty(&value));
     }
     match as_table {
-        true => print_table(&rows(objects)),
+        true => print_table(&columns(objects)),
         false => objects.iter().for_each(print_object),
     }
+}
+
+/// What a node tells of calls, components, workers.
+pub(super) fn rows(rows: &[Row], as_json: bool) {
+    if as_json {
+        return println!("{}", pretty(&json!(rows)));
+    }
+    let Some(first) = rows.first() else { return println!("none") };
+    let shown = |value: &serde_json::Value| match value {
+        serde_json::Value::Null => "-".to_owned(),
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(members) => {
+            let text = |member: &serde_json::Value| member.as_str().map_or_else(|| member.to_string(), str::to_owned);
+            members.iter().map(text).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    };
+    let mut table = vec![first.keys().map(|key| key.replace('_', "-").to_uppercase()).collect::<Vec<_>>()];
+    table.extend(rows.iter().map(|row| row.values().map(shown).collect()));
+    print_table(&table);
 }
 
 /// What a change did, to people.
@@ -66,7 +86,7 @@ fn print_object(object: &Object) {
 }
 
 /// The identity and every setting that some object has.
-fn rows(objects: &[Object]) -> Vec<Vec<String>> {
+fn columns(objects: &[Object]) -> Vec<Vec<String>> {
     let Some(first) = objects.first() else { return Vec::new() };
     let is_set = |key: &str| objects.iter().any(|object| !object.defaults.iter().any(|default| default == key));
     let identity = first.kind.identity();

@@ -16,7 +16,7 @@ use super::Folders;
 use super::organisation::{host_name, node_name, organisation, read_config, read_directory};
 use crate::actors::um_worker::Settings;
 use crate::admin::control::ControlSocket;
-use crate::admin::execute::Node;
+use crate::admin::execute::{Node, Refresh};
 use crate::directory::{Directory, IpGateway};
 use crate::engine::config::{LogFormat, LogLevel, MailStore, NodeConfig, SmtpConfig, StartTls};
 use crate::engine::disk::RealDisk;
@@ -50,7 +50,11 @@ pub(super) fn run(folders: &Folders) -> Result<(), Box<dyn Error>> {
         let parts = parts(&config, folders).await?;
         let example = Example::of(&parts.directory, &config);
         let engine = Rc::new(Engine::start(parts)?);
-        let node = Node { engine: engine.clone(), organisation: organisation(&config) };
+        let node = Node {
+            engine: engine.clone(),
+            organisation: organisation(&config),
+            refresh: refresher(engine.clone(), folders.clone()),
+        };
         announce(&engine, &config, &folders.data, example.as_ref());
         tokio::select! {
             () = control.serve(&node) => Ok(()),
@@ -109,7 +113,7 @@ async fn until_stopped(engine: &Engine, folders: &Folders) -> Result<(), Box<dyn
     let mut interrupt = signal(SignalKind::interrupt())?;
     loop {
         tokio::select! {
-            _ = refresh.recv() => reread_directory(engine, folders).await,
+            _ = refresh.recv() => drop(reread_directory(engine, folders).await),
             () = either(&mut terminate, &mut interrupt) => break,
         }
     }
@@ -141,7 +145,15 @@ async fn until_no_calls(engine: &Engine) {
     }
 }
 
-async fn reread_directory(engine: &Engine, folders: &Folders) {
+/// For commands that change the directory, or ask for it to be read again.
+fn refresher(engine: Rc<Engine>, folders: Folders) -> Refresh {
+    Rc::new(move || {
+        let (engine, folders) = (engine.clone(), folders.clone());
+        Box::pin(async move { reread_directory(&engine, &folders).await.map(|()| None) })
+    })
+}
+
+async fn reread_directory(engine: &Engine, folders: &Folders) -> Result<(), String> {
     let directory = match read_config(folders) {
         Ok(config) => read_directory(&config).await,
         Err(faults) => Err(faults),
@@ -150,10 +162,12 @@ async fn reread_directory(engine: &Engine, folders: &Folders) {
         Ok(directory) => {
             engine.use_directory(directory);
             tracing::info!("the directory was read again and is in force");
+            Ok(())
         }
         Err(faults) => {
             tracing::error!(%faults, "the directory is not valid: the one in force stays");
             engine.refuse_directory(faults.to_string());
+            Err(faults.to_string())
         }
     }
 }

@@ -2,6 +2,7 @@
 //! and with one.
 
 mod exchange;
+mod node;
 mod objects;
 
 use std::path::{Path, PathBuf};

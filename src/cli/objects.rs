@@ -127,7 +127,7 @@ fn get(kind: Kind) -> Command {
 }
 
 fn set(kind: Kind) -> Command {
-    let mut command = Command::new("set").about(format!("Change a {kind}")).arg(name(kind, !kind.is_of_server()));
+    let mut command = Command::new("set").about(format!("Change {}", kind.a())).arg(name(kind, !kind.is_of_server()));
     for setting in kind.settings().iter().filter(|setting| !setting.key.is_empty() && !setting.fixed) {
         command = command.arg(option(setting));
         if setting.is_list() && setting.state == State::Works {
@@ -155,7 +155,7 @@ fn set(kind: Kind) -> Command {
 }
 
 fn new(kind: Kind) -> Command {
-    let mut command = Command::new("new").about(format!("Make a {kind}")).arg(name(kind, true));
+    let mut command = Command::new("new").about(format!("Make {}", kind.a())).arg(name(kind, true));
     for setting in kind.settings().iter().filter(|setting| !setting.key.is_empty() && setting.key != kind.identity()) {
         command = command.arg(option(setting));
     }
@@ -178,16 +178,16 @@ fn new(kind: Kind) -> Command {
 }
 
 fn remove(kind: Kind) -> Command {
-    Command::new("remove").about(format!("Remove a {kind}")).arg(name(kind, true)).arg(what_if())
+    Command::new("remove").about(format!("Remove {}", kind.a())).arg(name(kind, true)).arg(what_if())
 }
 
 fn enable(kind: Kind) -> Command {
-    Command::new("enable").about(format!("Enable a {kind}")).arg(name(kind, true)).arg(what_if())
+    Command::new("enable").about(format!("Enable {}", kind.a())).arg(name(kind, true)).arg(what_if())
 }
 
 fn disable(kind: Kind) -> Command {
     Command::new("disable")
-        .about(format!("Disable a {kind}: its calls are refused"))
+        .about(format!("Disable {}: its calls are refused", kind.a()))
         .arg(name(kind, true))
         .arg(what_if())
 }

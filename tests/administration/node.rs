@@ -30,7 +30,7 @@ impl Drop for Node {
 
 #[test]
 fn a_change_is_in_force_when_the_command_ends() {
-    let site = Site::new();
+    let site = Site::with_the_sample();
     let _node = Node::start(&site);
     let listeners = site.ringpost(&["status"]).done();
     let port: u16 = listeners
@@ -67,7 +67,7 @@ fn a_change_is_in_force_when_the_command_ends() {
 
 #[test]
 fn a_refresh_takes_what_was_written_by_hand_or_says_what_is_wrong_with_it() {
-    let site = Site::new();
+    let site = Site::with_the_sample();
     let _node = Node::start(&site);
     let said = site.ringpost(&["refresh"]).done();
     assert!(said.contains("in force"), "{said}");

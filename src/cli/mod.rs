@@ -59,8 +59,7 @@ enum Command {
     #[command(subcommand)]
     CallDataRecord(node::CallDataRecord),
     /// UM worker processes
-    #[command(subcommand)]
-    Worker(node::Worker),
+    Worker(node::WorkerOptions),
     /// Print the completion of a shell
     Completion(manual::Completion),
     /// Print the manual page, or write all of them to a folder
@@ -127,7 +126,8 @@ fn run_matches(matches: &ArgMatches) -> Result<(), Box<dyn std::error::Error>> {
         Command::Component(command) => Ok(node::component(&folders, command)?),
         Command::ActiveCalls(command) => Ok(node::active_calls(&folders, command)?),
         Command::CallDataRecord(command) => Ok(node::call_data_record(&folders, command)?),
-        Command::Worker(command) => Ok(node::worker(&folders, command)?),
+        Command::Worker(node::WorkerOptions { verb: Some(verb) }) => Ok(node::worker(&folders, verb)?),
+        Command::Worker(node::WorkerOptions { verb: None }) => Err("say get or recycle".into()),
         Command::Completion(options) => manual::completion(&options),
         Command::Man(options) => manual::man(&options),
         Command::AutoAttendant(_) => Err("auto attendants are not built yet".into()),

@@ -6,9 +6,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::Folders;
 use super::ask::{Failure, ask};
-use super::print;
+use super::{node, print};
 use crate::admin::command::{Answer, Changes, Request, Step};
 use crate::admin::settings::{Change, Edit, Kind, Setting, State, Value};
+use crate::link::CallSelector;
 
 /// The noun of a kind with its verbs.
 pub(super) fn command(kind: Kind) -> Command {
@@ -20,7 +21,9 @@ pub(super) fn command(kind: Kind) -> Command {
     match kind {
         // fixed once made, as in Exchange
         Kind::HuntGroup => noun,
-        Kind::IpGateway => noun.subcommand(set(kind)).subcommand(enable(kind)).subcommand(disable(kind)),
+        Kind::IpGateway | Kind::Service => {
+            noun.subcommand(set(kind)).subcommand(enable(kind)).subcommand(disable(kind))
+        }
         _ => noun.subcommand(set(kind)),
     }
 }
@@ -38,7 +41,11 @@ pub(super) fn run(folders: &Folders, kind: Kind, arguments: &ArgMatches) -> Resu
         print::objects(&objects, is_all, json);
         return Ok(());
     }
+    if kind == Kind::Service && ["enable", "disable"].contains(&verb) {
+        return service_state(folders, verb == "enable", name, arguments);
+    }
     let identity = name.unwrap_or_else(|| "localhost".to_owned());
+    let calls_of = identity.clone();
     let steps = match verb {
         "new" => steps_of_new(kind, identity, arguments),
         "remove" => vec![Step::Remove { kind, identity }],
@@ -48,12 +55,36 @@ pub(super) fn run(folders: &Folders, kind: Kind, arguments: &ArgMatches) -> Resu
     };
     let changes = Changes { steps, what_if: arguments.get_flag("what-if") };
     match ask(folders, Request::Change(changes)).map_err(|failure| in_options(kind, failure))? {
-        Answer::Changed(changed) => {
-            print::changed(&changed);
-            Ok(())
-        }
-        _ => Err(Failure::Unexpected),
+        Answer::Changed(changed) => print::changed(&changed),
+        _ => return Err(Failure::Unexpected),
     }
+    if is_immediate(arguments) && !arguments.get_flag("what-if") {
+        node::drop_calls(folders, CallSelector::IpGateway(calls_of))?;
+    }
+    Ok(())
+}
+
+fn is_immediate(arguments: &ArgMatches) -> bool {
+    arguments.try_get_one::<bool>("immediate").ok().flatten().copied().unwrap_or_default()
+}
+
+/// A service is enabled and disabled as a component of the running node; nothing is written to the directory.
+fn service_state(
+    folders: &Folders,
+    enable: bool,
+    server: Option<String>,
+    arguments: &ArgMatches,
+) -> Result<(), Failure> {
+    let state = if enable { "Active" } else { "Inactive" };
+    if arguments.get_flag("what-if") {
+        println!("what if: the UM service becomes {state}");
+        return Ok(());
+    }
+    node::service_state(folders, server, state)?;
+    if is_immediate(arguments) {
+        node::drop_calls(folders, CallSelector::All)?;
+    }
+    Ok(())
 }
 
 /// A refusal names the option, not the key.
@@ -182,13 +213,15 @@ fn remove(kind: Kind) -> Command {
 }
 
 fn enable(kind: Kind) -> Command {
-    Command::new("enable").about(format!("Enable {}", kind.a())).arg(name(kind, true)).arg(what_if())
+    Command::new("enable").about(format!("Enable {}", kind.a())).arg(name(kind, !kind.is_of_server())).arg(what_if())
 }
 
 fn disable(kind: Kind) -> Command {
+    let immediate = Arg::new("immediate").long("immediate").help("End its calls, too").action(ArgAction::SetTrue);
     Command::new("disable")
-        .about(format!("Disable {}: its calls are refused", kind.a()))
-        .arg(name(kind, true))
+        .about(format!("Disable {}: new calls are refused, running ones go on", kind.a()))
+        .arg(name(kind, !kind.is_of_server()))
+        .arg(immediate)
         .arg(what_if())
 }
 

@@ -4,9 +4,11 @@
 //! Exit status: 0 done, 1 refused or failed (the reason is on standard error), 2 wrong usage.
 
 mod check;
+mod log;
 mod organisation;
 mod serve;
 mod status;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,6 +35,9 @@ enum Command {
     Serve,
     /// Read the configuration and the directory and say what is wrong with them
     Check,
+    /// Carry calls for a node: started by serve, not by hand
+    #[command(hide = true)]
+    Worker,
     /// Say whether the node is up and healthy, and why messages wait
     Status(status::Options),
 }
@@ -51,6 +56,7 @@ pub fn run() -> ExitCode {
     let folders = Folders { config: arguments.config, data };
     let outcome = match arguments.command {
         Command::Serve => serve::run(&folders),
+        Command::Worker => worker::run(),
         Command::Check => check::run(&folders.config).map(|report| println!("{report}")).map_err(Into::into),
         Command::Status(options) => status::run(&folders, &options),
     };

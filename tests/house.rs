@@ -92,6 +92,7 @@ const RULES: &[Rule] = &[
         must_not_name: &["actix", "tokio", "std::fs", "SystemTime", "Timestamp::now", "Zoned::now", "std::process"],
     },
     Rule { room: "records", may_use: &["records"], must_not_name: OUTSIDE },
+    Rule { room: "link/supervision", may_use: &["link"], must_not_name: OUTSIDE },
     Rule { room: "link", may_use: &["link", "records", "mailbox::EntryId"], must_not_name: WORLD },
     Rule {
         room: "store",

@@ -5,7 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use super::command::{Answer, Changed, Changes, Force, Reason, Refusal, Request, in_force};
+use serde::Serialize;
+
+use super::command::{Answer, Changed, Changes, Force, Reason, Refusal, Request, Row, in_force};
 use super::organisation::Organisation;
 use crate::engine::Engine;
 
@@ -42,6 +44,15 @@ pub async fn execute(node: &Node, request: Request) -> Answer {
             let message = format!("\"{server}\" is another server than this node, \"{own}\"; give the command there");
             Err(Refusal::new(Reason::NotFound, message))
         }
+        Request::Workers => Ok(Answer::Rows(rows(&node.engine.workers().await))),
+        Request::RecycleWorker => {
+            node.engine.recycle_worker();
+            Ok(Answer::Done("a new worker is started; the old one ends with its last call".to_owned()))
+        }
+        Request::DropCalls(which) => {
+            node.engine.drop_calls(which);
+            Ok(Answer::Done("the calls are ended; what was recorded is kept".to_owned()))
+        }
         other => Err(not_in_this_build(&other)),
     };
     outcome.unwrap_or_else(Answer::Refused)
@@ -55,6 +66,15 @@ pub fn execute_without_node(organisation: &Organisation, request: Request) -> An
         _ => Err(Refusal::new(Reason::NeedsNode, "this needs a running node, and none is running here")),
     };
     outcome.unwrap_or_else(Answer::Refused)
+}
+
+/// One row a value, by its fields.
+fn rows<T: Serialize>(values: &[T]) -> Vec<Row> {
+    let row = |value: &T| match serde_json::to_value(value) {
+        Ok(serde_json::Value::Object(row)) => Some(row),
+        _ => None,
+    };
+    values.iter().filter_map(row).collect()
 }
 
 fn not_in_this_build(request: &Request) -> Refusal {

@@ -6,6 +6,7 @@
 mod ask;
 mod check;
 mod exchange;
+mod log;
 mod manual;
 mod node;
 mod objects;
@@ -13,6 +14,7 @@ mod organisation;
 mod print;
 mod serve;
 mod status;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -127,7 +129,7 @@ fn run_matches(matches: &ArgMatches) -> Result<(), Box<dyn std::error::Error>> {
         Command::ActiveCalls(command) => Ok(node::active_calls(&folders, command)?),
         Command::CallDataRecord(command) => Ok(node::call_data_record(&folders, command)?),
         Command::Worker(node::WorkerOptions { verb: Some(verb) }) => Ok(node::worker(&folders, verb)?),
-        Command::Worker(node::WorkerOptions { verb: None }) => Err("say get or recycle".into()),
+        Command::Worker(node::WorkerOptions { verb: None }) => worker::run(),
         Command::Completion(options) => manual::completion(&options),
         Command::Man(options) => manual::man(&options),
         Command::AutoAttendant(_) => Err("auto attendants are not built yet".into()),

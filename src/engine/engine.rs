@@ -23,6 +23,7 @@ use crate::admin::status::{Load, NodeStatus};
 use crate::directory::Directory;
 use crate::mailbox::greetings::Greetings;
 use crate::mailbox::{Composer, Courier, MailboxStore, Spool};
+use crate::metrics::{ConfigurationMoment, Metrics, Moment, Process};
 use crate::prompts::Prompts;
 use crate::protocol::sip::Transport;
 use crate::protocol::sip::endpoint::{Endpoint, Identity};
@@ -88,6 +89,9 @@ pub struct Engine {
     spool: Spool,
     spool_state: SpoolState,
     backlog: DeliveryBacklog,
+    metrics: Arc<Metrics>,
+    max_calls: usize,
+    placement: Placement,
     /// The actors that live as long as the node, by what an administrator is told when one is dead.
     vital: Vec<(String, Alive)>,
     /// What is wrong with a directory that was read but did not come in force.
@@ -126,8 +130,10 @@ impl Engine {
         datagram.iter().for_each(|socket| core.add_datagram(socket.clone()));
         let endpoint = SipEndpoint::start_in_arbiter(&placement.signalling, |_| core);
         let clock = MediaClock::start_in_arbiter(&placement.media, |_| MediaClock::default());
+        let metrics = Arc::new(Metrics::new());
+        let max_calls = settings.max_calls;
         let courier = Courier::new(spool.clone(), parts.composer, parts.store);
-        let (delivery, backlog) = Delivery::new(environment.clone(), spool.clone(), courier);
+        let (delivery, backlog) = Delivery::new(environment.clone(), spool.clone(), courier, metrics.clone());
         let delivery = Delivery::start_in_arbiter(&placement.signalling, |_| delivery);
         let mut vital = vec![
             ("the SIP endpoint does not answer".to_owned(), alive(&endpoint)),
@@ -185,6 +191,9 @@ impl Engine {
             spool,
             spool_state,
             backlog,
+            metrics,
+            max_calls,
+            placement,
             vital,
             refused_directory: RefCell::default(),
         })
@@ -210,11 +219,21 @@ impl Engine {
     }
 
     pub async fn status(&self) -> NodeStatus {
+        self.look().await.0
+    }
+
+    /// How the node is, and how many messages are in `failed/` if the spool can be read.
+    async fn look(&self) -> (NodeStatus, Option<usize>) {
         let spool = self.spool.clone();
         let mut problems = Vec::new();
+        let mut failed = None;
         match blocking(&*self.environment, move || spool.status()).await {
-            Some(Ok(spool)) if spool.failed.is_empty() => {}
-            Some(Ok(spool)) => problems.push(format!("{} messages could not be delivered", spool.failed.len())),
+            Some(Ok(spool)) => {
+                failed = Some(spool.failed.len());
+                if !spool.failed.is_empty() {
+                    problems.push(format!("{} messages could not be delivered", spool.failed.len()));
+                }
+            }
             Some(Err(error)) => problems.push(error.to_string()),
             None => problems.push("the spool cannot be read".to_owned()),
         }
@@ -225,14 +244,68 @@ impl Engine {
         if !self.spool_state.has_room() {
             problems.push("disk full: no messages are taken".to_owned());
         }
-        NodeStatus {
+        let status = NodeStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_s: self.environment.now().saturating_duration_since(self.started).as_secs(),
             listeners: self.listeners.clone(),
             load: self.load().await,
             waiting: self.backlog.len(),
             problems,
+        };
+        (status, failed)
+    }
+
+    /// What the node counts and measures; actors add to it.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Takes all figures that are of this moment. `process`: what the operating system says, where there is one.
+    pub async fn observe(&self, process: Option<Process>) {
+        let (status, failed) = self.look().await;
+        let waits = |since| self.environment.wall().duration_since(since).as_secs_f64().max(0.0);
+        let invalid = self.refused_directory.borrow().is_some();
+        let moment = Moment {
+            max_calls: self.max_calls,
+            calls: status.load.calls,
+            media_streams: status.load.media_streams,
+            rtp_ports: status.load.rtp_ports,
+            dialogs: status.load.dialogs,
+            transactions: status.load.transactions,
+            connections: status.load.connections,
+            recordings: status.load.recordings,
+            waiting: status.waiting,
+            oldest_waiting_s: self.backlog.oldest().map_or(0.0, waits),
+            failed,
+            has_room: self.spool_state.has_room(),
+            problems: status.problems.len(),
+            configuration: Some(ConfigurationMoment { faults: invalid.into(), ..ConfigurationMoment::default() }),
+            process,
+            ..Moment::default()
+        };
+        self.metrics.observe(&moment);
+    }
+
+    /// All figures as Prometheus reads them, those of this moment taken now.
+    pub async fn metrics_text(&self, process: Option<Process>) -> String {
+        self.observe(process).await;
+        self.metrics.text()
+    }
+
+    /// True when every vital actor lives, and the threads that carry calls do what they are given. The disk's thread
+    /// may wait for its disk for as long as that takes. Whoever asks must not wait for the answer for ever.
+    pub async fn pulse(&self) -> bool {
+        for arbiter in [&self.placement.signalling, &self.placement.media] {
+            let (beat, felt) = tokio::sync::oneshot::channel();
+            // nobody waiting any more is no fault of the thread
+            let taken = arbiter.spawn_fn(move || {
+                let _ = beat.send(());
+            });
+            if !taken || felt.await.is_err() {
+                return false;
+            }
         }
+        self.vital.iter().all(|(_, alive)| alive())
     }
 
     /// The next call is understood by this directory; running calls keep theirs.

@@ -7,6 +7,7 @@ pub mod disk;
 #[allow(clippy::module_inception)]
 mod engine;
 pub mod environment;
+pub mod process;
 pub mod provider;
 pub mod real;
 pub mod virtual_;

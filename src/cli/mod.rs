@@ -13,6 +13,7 @@ mod organisation;
 mod print;
 mod serve;
 mod status;
+mod systemd;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -81,7 +81,9 @@ pub enum StartError {
 pub struct Engine {
     started: Instant,
     environment: Arc<dyn Environment>,
-    listeners: Vec<String>,
+    listeners: RefCell<Vec<String>>,
+    /// What is wrong from the start on.
+    noted: RefCell<Vec<String>>,
     endpoint: Addr<SipEndpoint>,
     worker: Addr<UmWorker>,
     clock: Addr<MediaClock>,
@@ -183,7 +185,8 @@ impl Engine {
         Ok(Engine {
             started,
             environment,
-            listeners,
+            listeners: RefCell::new(listeners),
+            noted: RefCell::default(),
             endpoint,
             worker,
             clock,
@@ -200,8 +203,18 @@ impl Engine {
     }
 
     /// Where the node listens, as `udp 127.0.0.1:5060`.
-    pub fn listeners(&self) -> &[String] {
-        &self.listeners
+    pub fn listeners(&self) -> Vec<String> {
+        self.listeners.borrow().clone()
+    }
+
+    /// A listener beside those for calls is up, such as `http 127.0.0.1:8080`.
+    pub fn also_listens(&self, listener: String) {
+        self.listeners.borrow_mut().push(listener);
+    }
+
+    /// Something an administrator must look at for as long as the node lives.
+    pub fn note_problem(&self, problem: String) {
+        self.noted.borrow_mut().push(problem);
     }
 
     /// What calls hold. A dead actor holds nothing; that it is dead, [`Engine::status`] tells.
@@ -238,6 +251,7 @@ impl Engine {
             None => problems.push("the spool cannot be read".to_owned()),
         }
         problems.extend(self.vital.iter().filter(|(_, alive)| !alive()).map(|(dead, _)| dead.clone()));
+        problems.extend(self.noted.borrow().iter().cloned());
         if let Some(faults) = &*self.refused_directory.borrow() {
             problems.push(format!("the directory is not valid, the one before it stays in force: {faults}"));
         }
@@ -247,7 +261,7 @@ impl Engine {
         let status = NodeStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_s: self.environment.now().saturating_duration_since(self.started).as_secs(),
-            listeners: self.listeners.clone(),
+            listeners: self.listeners(),
             load: self.load().await,
             waiting: self.backlog.len(),
             problems,

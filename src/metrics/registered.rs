@@ -11,9 +11,9 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::{
-    Active, Attempts, Build, Calls, Code, Component, Gateway, InState, Of, Refusals, Router, Why, Worker,
+    Active, Attempts, Build, Calls, Code, Component, Gateway, InState, Of, Refusals, Router, Why, Worker, why,
 };
-use super::labels::{RecycleReason, RefreshResult, WorkerEnd};
+use super::labels::{Delivered, RecycleReason, RefreshResult, WorkerEnd};
 use super::moment::Moment;
 
 type Fraction = Gauge<f64, AtomicU64>;
@@ -113,6 +113,11 @@ impl Figures {
             worker_age: Family::default(),
             process: ProcessFigures::default(),
         };
+        // what can be counted is shown from the start: the first of a kind is a rise from zero, too
+        WorkerEnd::ALL.iter().for_each(|end| drop(figures.worker_restarts.get_or_create(&why(*end))));
+        RecycleReason::ALL.iter().for_each(|reason| drop(figures.worker_recycles.get_or_create(&why(*reason))));
+        RefreshResult::ALL.iter().for_each(|result| drop(figures.refreshes.get_or_create(&why(*result))));
+        Delivered::ALL.iter().for_each(|result| drop(figures.attempts.get_or_create(&Attempts { result: *result })));
         let second = || Unit::Seconds;
         let with = |r: &mut Registry, name: &str, help: &str, histogram: &Histogram, unit: Unit| {
             r.register_with_unit(name, help, unit, histogram.clone());

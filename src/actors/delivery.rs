@@ -85,7 +85,6 @@ pub struct Look;
 pub struct Finished {
     pub id: EntryId,
     pub mailbox: String,
-    pub state: DeliveryState,
 }
 
 /// What an attempt came to.
@@ -241,7 +240,8 @@ impl Handler<Look> for Delivery {
 impl Handler<Finished> for Delivery {
     type Result = ();
 
-    fn handle(&mut self, Finished { id, mailbox, state }: Finished, ctx: &mut Self::Context) {
+    fn handle(&mut self, Finished { id, mailbox }: Finished, ctx: &mut Self::Context) {
+        let state = DeliveryState::new(self.environment.wall());
         self.step(Event::Ready { id, mailbox, state }, ctx);
     }
 }

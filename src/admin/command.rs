@@ -154,8 +154,8 @@ pub struct Changed {
 pub enum Force {
     /// Nothing was changed.
     Unchanged,
-    /// This node lives by it.
-    Now { generation: u64 },
+    /// This node lives by it; without a generation, the node does not count them.
+    Now { generation: Option<u64> },
     /// The files are written, and a node reads them when it starts, or at its next refresh: why not now.
     Later(String),
 }
@@ -198,6 +198,11 @@ pub struct Problem {
     pub message: String,
     /// `file:line`, when the fault stands in a file and not in the command.
     pub place: String,
+}
+
+/// How a change that counts is told.
+pub fn in_force(generation: Option<u64>) -> String {
+    generation.map_or_else(|| "in force".to_owned(), |generation| format!("in force, generation {generation}"))
 }
 
 impl Step {

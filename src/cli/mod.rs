@@ -6,6 +6,7 @@
 mod ask;
 mod check;
 mod exchange;
+mod log;
 mod manual;
 mod node;
 mod objects;
@@ -14,6 +15,7 @@ mod print;
 mod serve;
 mod status;
 mod systemd;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -60,8 +62,7 @@ enum Command {
     #[command(subcommand)]
     CallDataRecord(node::CallDataRecord),
     /// UM worker processes
-    #[command(subcommand)]
-    Worker(node::Worker),
+    Worker(node::WorkerOptions),
     /// Print the completion of a shell
     Completion(manual::Completion),
     /// Print the manual page, or write all of them to a folder
@@ -128,7 +129,8 @@ fn run_matches(matches: &ArgMatches) -> Result<(), Box<dyn std::error::Error>> {
         Command::Component(command) => Ok(node::component(&folders, command)?),
         Command::ActiveCalls(command) => Ok(node::active_calls(&folders, command)?),
         Command::CallDataRecord(command) => Ok(node::call_data_record(&folders, command)?),
-        Command::Worker(command) => Ok(node::worker(&folders, command)?),
+        Command::Worker(node::WorkerOptions { verb: Some(verb) }) => Ok(node::worker(&folders, verb)?),
+        Command::Worker(node::WorkerOptions { verb: None }) => worker::run(),
         Command::Completion(options) => manual::completion(&options),
         Command::Man(options) => manual::man(&options),
         Command::AutoAttendant(_) => Err("auto attendants are not built yet".into()),

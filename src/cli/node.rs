@@ -104,6 +104,13 @@ pub(super) enum CallDataRecord {
     },
 }
 
+#[derive(clap::Args)]
+pub(super) struct WorkerOptions {
+    /// Without one, the process is a worker: `ringpost serve` starts it, nobody else
+    #[command(subcommand)]
+    pub verb: Option<Worker>,
+}
+
 #[derive(clap::Subcommand)]
 pub(super) enum Worker {
     /// Show the worker processes
@@ -157,6 +164,17 @@ pub(super) fn component(folders: &Folders, command: Component) -> Result<(), Fai
             show(folders, Request::SetComponent { server: None, component: name, state, requester }, false)
         }
     }
+}
+
+/// `ringpost service enable|disable`: the component UnifiedMessaging, in the name of whoever operates the server.
+pub(super) fn service_state(folders: &Folders, server: Option<String>, state: &str) -> Result<(), Failure> {
+    let component = "UnifiedMessaging".to_owned();
+    let requester = "Functional".to_owned();
+    show(folders, Request::SetComponent { server, component, state: state.to_owned(), requester }, false)
+}
+
+pub(super) fn drop_calls(folders: &Folders, which: CallSelector) -> Result<(), Failure> {
+    show(folders, Request::DropCalls(which), false)
 }
 
 pub(super) fn active_calls(folders: &Folders, command: ActiveCalls) -> Result<(), Failure> {

@@ -6,9 +6,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::Folders;
 use super::ask::{Failure, ask};
-use super::print;
+use super::{node, print};
 use crate::admin::command::{Answer, Changes, Request, Step};
 use crate::admin::settings::{Change, Edit, Kind, Setting, State, Value};
+use crate::link::CallSelector;
 
 /// The noun of a kind with its verbs.
 pub(super) fn command(kind: Kind) -> Command {
@@ -20,7 +21,9 @@ pub(super) fn command(kind: Kind) -> Command {
     match kind {
         // fixed once made, as in Exchange
         Kind::HuntGroup => noun,
-        Kind::IpGateway => noun.subcommand(set(kind)).subcommand(enable(kind)).subcommand(disable(kind)),
+        Kind::IpGateway | Kind::Service => {
+            noun.subcommand(set(kind)).subcommand(enable(kind)).subcommand(disable(kind))
+        }
         _ => noun.subcommand(set(kind)),
     }
 }
@@ -38,7 +41,11 @@ pub(super) fn run(folders: &Folders, kind: Kind, arguments: &ArgMatches) -> Resu
         print::objects(&objects, is_all, json);
         return Ok(());
     }
+    if kind == Kind::Service && ["enable", "disable"].contains(&verb) {
+        return service_state(folders, verb == "enable", name, arguments);
+    }
     let identity = name.unwrap_or_else(|| "localhost".to_owned());
+    let calls_of = identity.clone();
     let steps = match verb {
         "new" => steps_of_new(kind, identity, arguments),
         "remove" => vec![Step::Remove { kind, identity }],
@@ -48,12 +55,36 @@ pub(super) fn run(folders: &Folders, kind: Kind, arguments: &ArgMatches) -> Resu
     };
     let changes = Changes { steps, what_if: arguments.get_flag("what-if") };
     match ask(folders, Request::Change(changes)).map_err(|failure| in_options(kind, failure))? {
-        Answer::Changed(changed) => {
-            print::changed(&changed);
-            Ok(())
-        }
-        _ => Err(Failure::Unexpected),
+        Answer::Changed(changed) => print::changed(&changed),
+        _ => return Err(Failure::Unexpected),
     }
+    if is_immediate(arguments) && !arguments.get_flag("what-if") {
+        node::drop_calls(folders, CallSelector::IpGateway(calls_of))?;
+    }
+    Ok(())
+}
+
+fn is_immediate(arguments: &ArgMatches) -> bool {
+    arguments.try_get_one::<bool>("immediate").ok().flatten().copied().unwrap_or_default()
+}
+
+/// A service is enabled and disabled as a component of the running node; nothing is written to the directory.
+fn service_state(
+    folders: &Folders,
+    enable: bool,
+    server: Option<String>,
+    arguments: &ArgMatches,
+) -> Result<(), Failure> {
+    let state = if enable { "Active" } else { "Inactive" };
+    if arguments.get_flag("what-if") {
+        println!("what if: the UM service becomes {state}");
+        return Ok(());
+    }
+    node::service_state(folders, server, state)?;
+    if is_immediate(arguments) {
+        node::drop_calls(folders, CallSelector::All)?;
+    }
+    Ok(())
 }
 
 /// A refusal names the option, not the key.
@@ -127,7 +158,7 @@ fn get(kind: Kind) -> Command {
 }
 
 fn set(kind: Kind) -> Command {
-    let mut command = Command::new("set").about(format!("Change a {kind}")).arg(name(kind, !kind.is_of_server()));
+    let mut command = Command::new("set").about(format!("Change {}", kind.a())).arg(name(kind, !kind.is_of_server()));
     for setting in kind.settings().iter().filter(|setting| !setting.key.is_empty() && !setting.fixed) {
         command = command.arg(option(setting));
         if setting.is_list() && setting.state == State::Works {
@@ -155,7 +186,7 @@ fn set(kind: Kind) -> Command {
 }
 
 fn new(kind: Kind) -> Command {
-    let mut command = Command::new("new").about(format!("Make a {kind}")).arg(name(kind, true));
+    let mut command = Command::new("new").about(format!("Make {}", kind.a())).arg(name(kind, true));
     for setting in kind.settings().iter().filter(|setting| !setting.key.is_empty() && setting.key != kind.identity()) {
         command = command.arg(option(setting));
     }
@@ -178,17 +209,19 @@ fn new(kind: Kind) -> Command {
 }
 
 fn remove(kind: Kind) -> Command {
-    Command::new("remove").about(format!("Remove a {kind}")).arg(name(kind, true)).arg(what_if())
+    Command::new("remove").about(format!("Remove {}", kind.a())).arg(name(kind, true)).arg(what_if())
 }
 
 fn enable(kind: Kind) -> Command {
-    Command::new("enable").about(format!("Enable a {kind}")).arg(name(kind, true)).arg(what_if())
+    Command::new("enable").about(format!("Enable {}", kind.a())).arg(name(kind, !kind.is_of_server())).arg(what_if())
 }
 
 fn disable(kind: Kind) -> Command {
+    let immediate = Arg::new("immediate").long("immediate").help("End its calls, too").action(ArgAction::SetTrue);
     Command::new("disable")
-        .about(format!("Disable a {kind}: its calls are refused"))
-        .arg(name(kind, true))
+        .about(format!("Disable {}: new calls are refused, running ones go on", kind.a()))
+        .arg(name(kind, !kind.is_of_server()))
+        .arg(immediate)
         .arg(what_if())
 }
 

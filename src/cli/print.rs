@@ -3,7 +3,7 @@
 
 use serde_json::{Map, json};
 
-use crate::admin::command::{Changed, Force, Object, Row};
+use crate::admin::command::{Changed, Force, Object, Row, in_force};
 
 /// Objects: one in full, all of them as a table of what is set.
 pub(super) fn objects(objects: &[Object], as_table: bool, as_json: bool) {
@@ -48,7 +48,7 @@ pub(super) fn changed(changed: &Changed) {
     match &changed.force {
         Force::Unchanged if changed.what_if => {}
         Force::Unchanged => println!("nothing to change: it is so already"),
-        Force::Now { generation } => println!("in force, generation {generation}"),
+        Force::Now { generation } => println!("{}", in_force(*generation)),
         Force::Later(why) => println!("written to {}; {why}", changed.files.join(", ")),
     }
 }

@@ -2,7 +2,6 @@
 //! Knows: configuration, signals, the engine. Must not: know how a call is answered.
 
 use std::error::Error;
-use std::io::IsTerminal;
 use std::net::IpAddr;
 use std::path::Path;
 use std::rc::Rc;
@@ -12,21 +11,20 @@ use std::time::Duration;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::organisation::{host_name, node_name, organisation, read_config, read_directory};
+use super::log::{level_name, start_log};
+use super::organisation::{host_name, node_name, organisation, read_config, read_organisation};
 use super::{Folders, systemd};
-use crate::actors::um_worker::Settings;
 use crate::admin::control::ControlSocket;
-use crate::admin::execute::Node;
+use crate::admin::execute::{Node, Refresh};
 use crate::admin::http;
 use crate::directory::{Directory, IpGateway};
-use crate::engine::config::{LogFormat, LogLevel, MailStore, NodeConfig, SmtpConfig, StartTls};
+use crate::engine::config::{LogFormat, MailStore, NodeConfig, SmtpConfig, StartTls};
 use crate::engine::disk::RealDisk;
 use crate::engine::real::RealEnvironment;
 use crate::engine::{Engine, Environment, Parts, Placement};
-use crate::mailbox::greetings::Greetings;
+use crate::link::{CallSelector, Settings};
 use crate::mailbox::store::{Maildir, Security, SmtpSettings, SmtpStore};
 use crate::mailbox::{Composer, MailboxStore, Spool};
-use crate::prompts::Prompts;
 
 /// A stream connection that carried nothing for so long is closed. Gateways keep theirs alive with OPTIONS.
 const STREAM_IDLE: Duration = Duration::from_secs(15 * 60);
@@ -43,18 +41,26 @@ const LAST_BYES: Duration = Duration::from_secs(3);
 
 pub(super) fn run(folders: &Folders) -> Result<(), Box<dyn Error>> {
     let config = read_config(folders)?;
-    start_log(&config);
+    start_log(level_name(config.logging.level), config.logging.format == LogFormat::Json);
     raise_descriptor_limit(config.max_calls_allowed);
     actix_rt::System::new().block_on(async {
         std::fs::create_dir_all(&folders.data)?;
         let control = ControlSocket::bind(&folders.data)?;
         let parts = parts(&config, folders).await?;
-        let example = Example::of(&parts.directory, &config);
-        let engine = Rc::new(Engine::start(parts)?);
-        let node = Node { engine: engine.clone(), organisation: organisation(&config) };
+        let example = Example::of(&parts.organisation.directory, &config);
+        let engine = Rc::new(Engine::start(parts));
+        if let Err(error) = engine.ready().await {
+            engine.stop().await;
+            return Err(error.into());
+        }
+        let node = Node {
+            engine: engine.clone(),
+            organisation: organisation(&config),
+            refresh: refresher(engine.clone(), folders.clone()),
+        };
         let (desk, clerk) = http::desk();
         let _server = administer(&config, &folders.data, &engine, desk);
-        announce(&engine, &config, &folders.data, example.as_ref());
+        announce(&engine, &config, &folders.data, example.as_ref()).await;
         systemd::ready();
         tokio::select! {
             () = control.serve(&node) => Ok(()),
@@ -111,21 +117,21 @@ fn raise_descriptor_limit(max_calls: u32) {
 
 /// Reads and opens all that a node is made of.
 async fn parts(config: &NodeConfig, folders: &Folders) -> Result<Parts, Box<dyn Error>> {
-    let directory = read_directory(config).await?;
-    let (prompts, faults) = Prompts::load(&RealDisk, config.prompts.as_deref());
-    faults.iter().for_each(|fault| tracing::warn!(%fault, "prompt"));
     Ok(Parts {
         environment: Arc::new(RealEnvironment),
         placement: Placement::threads(),
-        datagram: config.listeners().into_iter().map(|(_, address)| address).collect(),
-        stream: config.listeners().into_iter().map(|(_, address)| address).collect(),
+        listeners: config.all_listeners(),
         stream_idle: STREAM_IDLE,
         settings: settings(config),
+        max_calls: config.max_calls_allowed,
+        max_age: config.worker.max_age,
+        max_rss: u64::from(config.worker.max_rss) << 20,
         rtp_ports: config.rtp.ports.clone(),
-        directory,
-        prompts,
+        organisation: read_organisation(config).await?,
+        data: folders.data.clone(),
+        prompts: config.prompts.clone(),
+        log: (level_name(config.logging.level).to_owned(), config.logging.format == LogFormat::Json),
         spool: Spool::open(Arc::new(RealDisk), folders.data.join("spool"))?,
-        greetings: Greetings::new(Arc::new(RealDisk), folders.data.join("greetings")),
         composer: Composer {
             sender_name: "Ringpost".to_owned(),
             sender_address: config.mail.from.to_string(),
@@ -145,7 +151,7 @@ async fn until_stopped(engine: &Engine, folders: &Folders) -> Result<(), Box<dyn
         tokio::select! {
             _ = refresh.recv() => {
                 systemd::reloading();
-                reread_directory(engine, folders).await;
+                drop(reread_directory(engine, folders).await);
                 systemd::ready();
             }
             () = either(&mut terminate, &mut interrupt) => break,
@@ -158,11 +164,12 @@ async fn until_stopped(engine: &Engine, folders: &Folders) -> Result<(), Box<dyn
         () = until_no_calls(engine) => {}
         () = either(&mut terminate, &mut interrupt) => {
             tracing::warn!("calls in progress are ended");
-            engine.drop_calls();
+            engine.drop_calls(CallSelector::All);
             // a peer that does not answer our BYE holds up nothing: its message is in the spool
             let _ = tokio::time::timeout(LAST_BYES, until_no_calls(engine)).await;
         }
     }
+    engine.stop().await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -180,19 +187,29 @@ async fn until_no_calls(engine: &Engine) {
     }
 }
 
-async fn reread_directory(engine: &Engine, folders: &Folders) {
+/// For commands that change the directory, or ask for it to be read again.
+fn refresher(engine: Rc<Engine>, folders: Folders) -> Refresh {
+    Rc::new(move || {
+        let (engine, folders) = (engine.clone(), folders.clone());
+        Box::pin(async move { reread_directory(&engine, &folders).await.map(|()| None) })
+    })
+}
+
+async fn reread_directory(engine: &Engine, folders: &Folders) -> Result<(), String> {
     let directory = match read_config(folders) {
-        Ok(config) => read_directory(&config).await,
+        Ok(config) => read_organisation(&config).await,
         Err(faults) => Err(faults),
     };
     match directory {
-        Ok(directory) => {
-            engine.use_directory(directory);
+        Ok(organisation) => {
+            engine.use_organisation(organisation);
             tracing::info!("the directory was read again and is in force");
+            Ok(())
         }
         Err(faults) => {
             tracing::error!(%faults, "the directory is not valid: the one in force stays");
             engine.refuse_directory(faults.to_string());
+            Err(faults.to_string())
         }
     }
 }
@@ -202,7 +219,6 @@ fn settings(config: &NodeConfig) -> Settings {
         server: format!("Ringpost/{}", env!("CARGO_PKG_VERSION")),
         node: node_name(config),
         advertised: config.sip.advertised_address,
-        max_calls: config.max_calls_allowed as usize,
         media_timeout: config.rtp.media_timeout,
         session_expires: config.sip.session_expires,
         min_se: config.sip.min_se,
@@ -241,24 +257,9 @@ fn smtp_settings(smtp: &SmtpConfig, config: &NodeConfig) -> Result<SmtpSettings,
     })
 }
 
-fn start_log(config: &NodeConfig) {
-    let level = match config.logging.level {
-        LogLevel::Error => tracing::Level::ERROR,
-        LogLevel::Warn => tracing::Level::WARN,
-        LogLevel::Info => tracing::Level::INFO,
-        LogLevel::Debug => tracing::Level::DEBUG,
-        LogLevel::Trace => tracing::Level::TRACE,
-    };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(std::io::stderr);
-    match config.logging.format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().init(),
-    }
-}
-
 /// The one line scripts wait for, and what a person wants to know.
-fn announce(engine: &Engine, config: &NodeConfig, data: &Path, example: Option<&Example>) {
-    for listener in &engine.listeners() {
+async fn announce(engine: &Engine, config: &NodeConfig, data: &Path, example: Option<&Example>) {
+    for listener in engine.listeners().await {
         tracing::info!("listening on {listener}");
     }
     let mailbox = |alias: &str| match &config.mail.store {

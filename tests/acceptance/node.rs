@@ -53,10 +53,34 @@ impl Node {
         node
     }
 
-    /// kill -9.
+    /// kill -9 of the node and its workers: the machine stops.
     pub fn kill(&mut self) {
+        self.kill_node();
+        self.kill_workers();
+    }
+
+    /// kill -9 of the node alone; its workers go on.
+    pub fn kill_node(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// kill -9 of every worker.
+    pub fn kill_workers(&self) {
+        for pid in self.worker_pids() {
+            kill(pid);
+        }
+    }
+
+    /// The processes that carry the calls of this node, by its folder: also those of an earlier life of it.
+    pub fn worker_pids(&self) -> Vec<u32> {
+        let held = self.folder.join("var/run");
+        let of_ours = |pid: u32| {
+            let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+            files.filter_map(|file| fs::read_link(file.path()).ok()).any(|file| file.starts_with(&held))
+        };
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(|pid| of_ours(*pid)).collect()
     }
 
     /// A new process on the folders of the one that was killed. It is up when [`Node::wait_until_ready`] returns.
@@ -143,6 +167,7 @@ impl Drop for Node {
         // whatever the test came to, its node does not outlive it
         let _ = self.child.kill();
         let _ = self.child.wait();
+        self.kill_workers();
         if std::thread::panicking() {
             eprintln!("---- log of the node ({})\n{}", self.folder.display(), self.log());
         } else {
@@ -212,11 +237,18 @@ fn spawn(folder: &Path, ports: &Ports, settings: &[(&'static str, String)]) -> C
         .env("RINGPOST__SIP__UM_SERVICE_PORT", ports.get(1).to_string())
         .env("RINGPOST__SIP__UM_WORKER_PORT", ports.get(2).to_string())
         .env("RINGPOST__ADMIN__ADDRESS", "127.0.0.1:0")
+        .env("RINGPOST__SIP__UM_WORKER_REPLACEMENT_PORT", ports.get(3).to_string())
         .envs(settings.iter().map(|(key, value)| (key, value)))
         .stdout(log.try_clone().unwrap())
         .stderr(log)
         .spawn()
         .unwrap()
+}
+
+fn kill(pid: u32) {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+    // it may have ended by itself
+    let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
 }
 
 /// Between two looks at something that is waited for.

@@ -28,7 +28,7 @@ Get-UMIPGateway | ft Name, Status, Port
 
 #[test]
 fn a_script_of_exchange_runs() {
-    let site = Site::new();
+    let site = Site::with_the_sample();
     let said = site.script(SCRIPT);
     let notes: Vec<&str> = said.err.lines().collect();
     assert_eq!(
@@ -55,7 +55,7 @@ fn a_script_of_exchange_runs() {
 
 #[test]
 fn cmdlets_are_commands_of_their_own() {
-    let site = Site::new();
+    let site = Site::with_the_sample();
     site.ringpost(&["Set-UMService", "-MaxCallsAllowed", "50"]).done();
     site.ringpost(&["set-umservice", "localhost", "-dialplans", "$null"]).done();
     let shown = site.ringpost(&["Get-UMService"]).done();
@@ -80,7 +80,7 @@ fn cmdlets_are_commands_of_their_own() {
 
 #[test]
 fn a_list_is_added_to_and_taken_from() {
-    let site = Site::new();
+    let site = Site::with_the_sample();
     site.script("Set-UMDialPlan Lab -AccessTelephoneNumbers @{Add='5001','5002'; Remove='5000'}").done();
     let plan = site.ringpost(&["dial-plan", "get", "Lab", "--json"]).json();
     assert_eq!(plan["access_telephone_numbers"], serde_json::json!(["5001", "5002"]));
@@ -88,7 +88,7 @@ fn a_list_is_added_to_and_taken_from() {
 
 #[test]
 fn an_error_in_a_script_has_its_line_and_ends_it() {
-    let site = Site::new();
+    let site = Site::with_the_sample();
     let before = site.file("gateways.toml");
     let said = site
         .script(

@@ -2,6 +2,7 @@
 //! and with one.
 
 mod exchange;
+mod node;
 mod objects;
 
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ pub struct Said {
 }
 
 impl Site {
-    pub fn new() -> Site {
+    pub fn with_the_sample() -> Site {
         static SITES: AtomicUsize = AtomicUsize::new(0);
         let name = format!("ringpost-administration-{}-{}", std::process::id(), SITES.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);

@@ -6,7 +6,7 @@ use crate::Site;
 
 #[test]
 fn every_kind_is_shown_as_a_table_one_by_one_and_as_json() {
-    let site = Site::new();
+    let site = Site::with_the_sample();
     let table = site.ringpost(&["mailbox", "get"]).done();
     assert!(table.starts_with("ALIAS  DISPLAY-NAME"), "{table}");
     assert_eq!(table.lines().count(), 4);
@@ -25,7 +25,7 @@ fn every_kind_is_shown_as_a_table_one_by_one_and_as_json() {
 
 #[test]
 fn a_change_keeps_comments_and_the_permissions_of_the_file() {
-    let site = Site::new();
+    let site = Site::with_the_sample();
     let file = site.path("config/directory/gateways.toml");
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
     let before = site.file("gateways.toml");
@@ -41,7 +41,7 @@ fn a_change_keeps_comments_and_the_permissions_of_the_file() {
 
 #[test]
 fn a_link_to_a_file_stays_a_link() {
-    let site = Site::new();
+    let site = Site::with_the_sample();
     let (file, real) = (site.path("config/directory/gateways.toml"), site.path("gateways-elsewhere.toml"));
     std::fs::rename(&file, &real).unwrap();
     std::os::unix::fs::symlink(&real, &file).unwrap();
@@ -52,7 +52,7 @@ fn a_link_to_a_file_stays_a_link() {
 
 #[test]
 fn refusals_name_the_option_and_what_is_allowed() {
-    let site = Site::new();
+    let site = Site::with_the_sample();
     for (arguments, said) in [
         (
             &["dial-plan", "set", "Lab", "--max-call-duration", "5m"][..],
@@ -84,7 +84,7 @@ fn refusals_name_the_option_and_what_is_allowed() {
 
 #[test]
 fn a_plan_comes_with_its_policy_and_a_gateway_with_its_hunt_group() {
-    let site = Site::new();
+    let site = Site::with_the_sample();
     site.ringpost(&["dial-plan", "new", "Paris", "--number-of-digits-in-extension", "5"]).done();
     site.ringpost(&["ip-gateway", "new", "Paris SBC", "--address", "192.0.2.7", "--for-dial-plan", "paris"]).done();
     let policy = ["mailbox", "new", "dave", "--email-address", "dave@example.test", "--extensions", "50001,50002"];
@@ -110,7 +110,7 @@ fn a_plan_comes_with_its_policy_and_a_gateway_with_its_hunt_group() {
 
 #[test]
 fn two_commands_at_once_lose_nothing() {
-    let site = Site::new();
+    let site = Site::with_the_sample();
     let children: Vec<_> = (0..8)
         .map(|at| {
             let address = format!("192.0.2.{at}");
@@ -126,7 +126,7 @@ fn two_commands_at_once_lose_nothing() {
 
 #[test]
 fn completion_and_manual_pages_know_every_noun() {
-    let site = Site::new();
+    let site = Site::with_the_sample();
     let bash = site.ringpost(&["completion", "bash"]).done();
     let page = site.ringpost(&["man"]).done();
     for noun in ["dial-plan", "ip-gateway", "mailbox", "component"] {

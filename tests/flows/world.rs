@@ -10,17 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::{System, SystemRunner};
-use ringpost::actors::um_worker::Settings;
 use ringpost::admin::status::{Load, NodeStatus};
 use ringpost::directory::{Directory, SourceFile};
-use ringpost::engine::disk::{Disk, MemoryDisk, RealDisk};
+use ringpost::engine::config::Part;
+use ringpost::engine::disk::{Disk, MemoryDisk};
 use ringpost::engine::virtual_::VirtualEnvironment;
-use ringpost::engine::{Engine, Parts, Placement};
-use ringpost::mailbox::greetings::Greetings;
+use ringpost::engine::{Engine, Organisation, Parts, Placement};
+use ringpost::link::{Settings, Snapshot};
 use ringpost::mailbox::spool::SpoolStatus;
 use ringpost::mailbox::store::Maildir;
 use ringpost::mailbox::{Composer, Spool};
-use ringpost::prompts::Prompts;
 use tokio::time::Instant;
 
 use crate::caller::Line;
@@ -63,6 +62,7 @@ struct Inner {
 pub struct Beginning {
     sources: Vec<SourceFile>,
     settings: Settings,
+    max_calls: u32,
     disk: MemoryDisk,
     age: Duration,
     seed: u64,
@@ -71,6 +71,8 @@ pub struct Beginning {
     /// `None`: every address, as shipped.
     pub listen: Option<IpAddr>,
     pub rtp_ports: RangeInclusive<u16>,
+    /// Of a worker.
+    pub max_age: Duration,
 }
 
 impl World {
@@ -86,11 +88,11 @@ impl World {
                 server: "Ringpost/test".to_owned(),
                 node: "um.example.test".to_owned(),
                 advertised: None,
-                max_calls: 100,
                 media_timeout: Duration::from_secs(30),
                 session_expires: Duration::from_secs(1800),
                 min_se: Duration::from_secs(90),
             },
+            max_calls: 100,
             disk: MemoryDisk::default(),
             age: Duration::ZERO,
             seed: 1,
@@ -98,6 +100,7 @@ impl World {
             home: HOME,
             listen: None,
             rtp_ports: 20_000..=20_999,
+            max_age: Duration::from_secs(7 * 24 * 3600),
         };
         change(&mut beginning);
         World::begin(beginning)
@@ -121,22 +124,24 @@ impl World {
                 IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
                 IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
             };
-            let listen = SocketAddr::new(beginning.listen.unwrap_or(any), 5060);
-            let (prompts, faults) = Prompts::load(&RealDisk, None);
-            assert!(faults.is_empty(), "{faults:?}");
+            let listen = beginning.listen.unwrap_or(any);
+            let parts = [(Part::CallRouter, 5060), (Part::UmWorker, 5065), (Part::ReplacementWorker, 5067)];
             let postman = Postman::new(Maildir::open(disk.clone(), "mail".into()).unwrap(), trouble.clone());
             let parts = Parts {
                 environment: Arc::new(Fragile { world: environment.clone(), damage: damage.clone() }),
                 placement: Placement::here(),
-                datagram: vec![listen],
-                stream: vec![listen],
+                listeners: parts.map(|(part, port)| (part, SocketAddr::new(listen, port))).into(),
                 stream_idle: Duration::from_secs(15 * 60),
                 settings: beginning.settings,
+                max_calls: beginning.max_calls,
+                max_age: beginning.max_age,
+                max_rss: 1 << 30,
                 rtp_ports: beginning.rtp_ports,
-                directory: Directory::load(&beginning.sources).expect("the organisation is valid"),
-                prompts,
-                spool: Spool::open(disk.clone(), "spool".into()).expect("the spool opens"),
-                greetings: Greetings::new(disk, "greetings".into()),
+                organisation: understood(&beginning.sources),
+                data: PathBuf::new(),
+                prompts: None,
+                log: ("info".to_owned(), false),
+                spool: Spool::open(disk, "spool".into()).expect("the spool opens"),
                 composer: Composer {
                     sender_name: "Ringpost".to_owned(),
                     sender_address: "ringpost@example.test".to_owned(),
@@ -144,7 +149,9 @@ impl World {
                 },
                 store: Arc::new(postman),
             };
-            (Engine::start(parts).expect("the node starts"), environment, began)
+            let engine = Engine::start(parts);
+            engine.ready().await.expect("the worker begins");
+            (engine, environment, began)
         });
         let world = World(Rc::new(Inner {
             engine,
@@ -339,7 +346,7 @@ impl World {
                 .collect::<Vec<_>>()
                 .join("\n\n");
         }
-        self.0.engine.use_directory(Directory::load(&sources).expect("the organisation is valid"));
+        self.0.engine.use_organisation(understood(&sources));
         self.run(Duration::from_millis(10));
     }
 
@@ -383,8 +390,8 @@ impl Beginning {
         self.settings.advertised = Some(address.parse().unwrap());
     }
 
-    pub fn max_calls(&mut self, calls: usize) {
-        self.settings.max_calls = calls;
+    pub fn max_calls(&mut self, calls: u32) {
+        self.max_calls = calls;
     }
 
     /// A file of the organisation more.
@@ -402,6 +409,13 @@ impl Beginning {
     pub fn file(&mut self, path: &str, bytes: &[u8]) {
         self.disk.create_new(path.as_ref()).and_then(|mut file| file.append(bytes)).unwrap();
     }
+}
+
+fn understood(sources: &[SourceFile]) -> Organisation {
+    let directory = Directory::load(sources).expect("the organisation is valid");
+    let sources = sources.iter().map(|source| (source.name.clone(), source.text.clone())).collect();
+    let snapshot = Snapshot { generation: 1, sources, located: Vec::new(), routers: Vec::new() };
+    Organisation { directory: Arc::new(directory), snapshot }
 }
 
 /// `config/directory`, and `tests/organisation` where the acceptance tests have one.

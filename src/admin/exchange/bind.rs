@@ -2,7 +2,7 @@
 //! Knows: the table of cmdlets, PowerShell's rules of binding. Must not: know what a parameter means here.
 
 use super::ScriptError;
-use super::cmdlet::Cmdlet;
+use super::cmdlet::{Cmdlet, Parameter};
 use super::parse::{Argument, Call, Literal};
 
 /// A call whose arguments have names.
@@ -84,14 +84,13 @@ pub(super) fn bind(cmdlet: &'static Cmdlet, call: Call, from_pipe: bool) -> Resu
         }
         values.push((name, value));
     }
-    let missing = cmdlet.parameters.iter().find(|parameter| {
-        parameter.required
-            && !values.iter().any(|(given, _)| *given == parameter.name)
-            && !(from_pipe && parameter.is_first)
-            && !may_be_missing(cmdlet.name, parameter.name)
-    });
+    let is_given = |name: &str| values.iter().any(|(given, _)| *given == name);
+    let is_piped = |parameter: &Parameter| from_pipe && parameter.is_first;
+    let missing = cmdlet.parameters.iter().filter(|parameter| parameter.required && !is_piped(parameter));
+    let missing = missing.filter(|parameter| !may_be_missing(cmdlet.name, parameter.name));
+    let missing = missing.map(|parameter| parameter.name).find(|name| !is_given(name));
     if let Some(missing) = missing {
-        return Err(ScriptError::new(line, format!("{} needs -{}", cmdlet.name, missing.name)));
+        return Err(ScriptError::new(line, format!("{} needs -{missing}", cmdlet.name)));
     }
     let mut bound = Bound { cmdlet, line, values, what_if: false, on_error: OnError::Stop };
     bound.what_if = bound.is_true("WhatIf");

@@ -10,7 +10,7 @@ use super::parse::{Call, Pipeline, pipelines};
 use super::sense::{Action, Sense, action, sense};
 use super::show::{Format, Shown, format, text};
 use super::{ScriptError, token};
-use crate::admin::command::{Answer, Changed, Force, Refusal, Request};
+use crate::admin::command::{Answer, Changed, Force, Refusal, Request, in_force};
 
 /// Gives a request to whoever carries it out; the error is a sentence for an administrator.
 pub type Ask<'a> = dyn FnMut(Request) -> Result<Answer, AskError> + 'a;
@@ -189,7 +189,7 @@ impl Shell<'_> {
         match &changed.force {
             Force::Unchanged if !changed.what_if => (self.print)("nothing to change: it is so already\n"),
             Force::Unchanged => {}
-            Force::Now { generation } => (self.print)(&format!("in force, generation {generation}\n")),
+            Force::Now { generation } => (self.print)(&format!("{}\n", in_force(*generation))),
             Force::Later(why) => (self.print)(&format!("written to {}; {why}\n", changed.files.join(", "))),
         }
     }

@@ -45,7 +45,7 @@ fn told(work: impl FnOnce(&mut Shell) -> Outcome) -> Told {
                 done: vec!["it is done".to_owned()],
                 files: vec!["f".to_owned()],
                 what_if,
-                force: Force::Now { generation: 7 },
+                force: Force::Now { generation: Some(7) },
             })),
             _ => Ok(Answer::Done("done".to_owned())),
         }

@@ -314,6 +314,7 @@ fn status(problems: &[&str]) -> NodeStatus {
         uptime_s: 1,
         listeners: Vec::new(),
         load: Load::default(),
+        workers: Vec::new(),
         waiting: 0,
         problems: problems.iter().map(ToString::to_string).collect(),
     }

@@ -60,7 +60,7 @@ fn make(
         _ => new.to_owned(),
     };
     if let Ok(spot) = find(draft, kind, &identity, node) {
-        let message = format!("a {kind} named \"{identity}\" is there already, in {}", draft.file(spot));
+        let message = format!("{} named \"{identity}\" is there already, in {}", kind.a(), draft.file(spot));
         return Err(Refusal::new(Reason::Exists, message));
     }
     let mut keys = Vec::new();
@@ -128,7 +128,7 @@ fn set(
         let setting = known(kind, &edit.key)?;
         check(setting)?;
         if setting.fixed && !is_as_it_is(draft, spot, setting, &edit.change) {
-            let message = format!("is fixed when a {kind} is made; remove the {kind} and make a new one");
+            let message = format!("is fixed when {} is made; remove the {kind} and make a new one", kind.a());
             return Err(Refusal::of_setting(Reason::Invalid, setting.key, message));
         }
         if setting.key == kind.identity() && !setting.fixed {

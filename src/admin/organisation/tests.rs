@@ -46,7 +46,7 @@ impl World {
         told(self.change(vec![Step::Set { kind, identity: identity.to_owned(), edits }]))
     }
 
-    fn new(&self, kind: Kind, name: &str, edits: Vec<Edit>) -> String {
+    fn make(&self, kind: Kind, name: &str, edits: Vec<Edit>) -> String {
         told(self.change(vec![Step::New { kind, name: name.to_owned(), edits }]))
     }
 
@@ -233,11 +233,11 @@ fn objects_are_made_together_and_all_or_none() {
         "{text}"
     );
     assert_eq!(
-        world.new(Kind::IpGateway, "sbc", set("address", "192.0.2.2")),
-        "Exists: a IP gateway named \"sbc\" is there already, in d/gateways.toml"
+        world.make(Kind::IpGateway, "sbc", set("address", "192.0.2.2")),
+        "Exists: an IP gateway named \"sbc\" is there already, in d/gateways.toml"
     );
     assert_eq!(
-        world.new(Kind::IpGateway, "Other", Vec::new()),
+        world.make(Kind::IpGateway, "Other", Vec::new()),
         "Invalid: address: is missing; allowed is: IPv4 or IPv6 address, host name"
     );
 }
@@ -304,4 +304,118 @@ fn a_directory_that_is_not_sound_already_is_said_to_be() {
     // a command may put it right
     let told = world.remove(Kind::Mailbox, "eve");
     assert_eq!(told, "mailbox \"eve\" is removed from d/mailboxes.toml");
+}
+
+mod any_edits {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::directory::{Directory, DirectoryProvider};
+    use crate::engine::provider::TomlFolder;
+
+    /// A command about gateways, sound or not.
+    #[derive(Debug, Clone)]
+    enum Command {
+        New(u8, u16),
+        Port(u8, u32),
+        NoPort(u8),
+        Rename(u8, u8),
+        Remove(u8),
+    }
+
+    fn command() -> impl Strategy<Value = Command> {
+        let name = 0..6u8;
+        prop_oneof![
+            (name.clone(), any::<u16>()).prop_map(|(name, port)| Command::New(name, port)),
+            (name.clone(), 0..80_000u32).prop_map(|(name, port)| Command::Port(name, port)),
+            name.clone().prop_map(Command::NoPort),
+            (name.clone(), name.clone()).prop_map(|(old, new)| Command::Rename(old, new)),
+            name.prop_map(Command::Remove),
+        ]
+    }
+
+    fn step(command: &Command) -> Step {
+        let (kind, name) = (Kind::IpGateway, |number: &u8| format!("G{number}"));
+        match command {
+            Command::New(number, port) => {
+                let edits = vec![
+                    Edit::text("address", format!("192.0.2.{number}")),
+                    Edit::set("port", Value::Number((*port).into())),
+                ];
+                Step::New { kind, name: name(number), edits }
+            }
+            Command::Port(number, port) => Step::Set {
+                kind,
+                identity: name(number),
+                edits: vec![Edit::set("port", Value::Number((*port).into()))],
+            },
+            Command::NoPort(number) => {
+                let edits = vec![Edit { key: "port".to_owned(), change: Change::Unset }];
+                Step::Set { kind, identity: name(number), edits }
+            }
+            Command::Rename(old, new) => {
+                Step::Set { kind, identity: name(old), edits: vec![Edit::text("name", name(new))] }
+            }
+            Command::Remove(number) => Step::Remove { kind, identity: name(number) },
+        }
+    }
+
+    /// What the command does to addresses and ports by name; `None`: it is refused.
+    fn model(gateways: &BTreeMap<u8, (u8, u16)>, command: &Command) -> Option<BTreeMap<u8, (u8, u16)>> {
+        let mut next = gateways.clone();
+        match command {
+            Command::New(name, port) => {
+                if next.insert(*name, (*name, *port)).is_some() {
+                    return None;
+                }
+            }
+            Command::Port(name, port) => next.get_mut(name)?.1 = u16::try_from(*port).ok()?,
+            Command::NoPort(name) => next.get_mut(name)?.1 = 5060,
+            Command::Rename(old, new) => {
+                let gateway = next.remove(old)?;
+                if next.insert(*new, gateway).is_some() {
+                    return None;
+                }
+            }
+            Command::Remove(name) => drop(next.remove(name)?),
+        }
+        let mut places: Vec<_> = next.values().collect();
+        places.sort();
+        places.windows(2).all(|pair| pair[0] != pair[1]).then_some(next)
+    }
+
+    proptest! {
+        /// Whatever is commanded: what loads afterwards is what the commands mean, and refused ones change nothing.
+        #[test]
+        fn what_loads_is_what_was_commanded(commands in proptest::collection::vec(command(), 1..24)) {
+            let world = world();
+            let mut expected = BTreeMap::new();
+            for command in &commands {
+                let outcome = world.change(vec![step(command)]);
+                match model(&expected, command) {
+                    Some(next) => {
+                        prop_assert!(outcome.is_ok(), "{command:?}: {outcome:?}");
+                        expected = next;
+                    }
+                    None => prop_assert!(outcome.is_err(), "{command:?} on {expected:?}"),
+                }
+            }
+            let provider = TomlFolder::new(Arc::new(world.disk.clone()), PathBuf::from("d"));
+            let directory = Directory::load(&provider.read().unwrap()).unwrap();
+            let loaded: BTreeMap<u8, (u8, u16)> = directory
+                .ip_gateways()
+                .iter()
+                .filter_map(|gateway| {
+                    let name = gateway.name.as_str().strip_prefix('G')?.parse().ok()?;
+                    let host = gateway.address.to_string().rsplit('.').next()?.parse().ok()?;
+                    Some((name, (host, gateway.port)))
+                })
+                .collect();
+            prop_assert_eq!(loaded, expected);
+            let comment = GATEWAYS.lines().next().unwrap();
+            prop_assert!(world.file("gateways.toml").starts_with(comment));
+        }
+    }
 }

@@ -153,6 +153,12 @@ impl Kind {
         self.names().several
     }
 
+    /// `a dial plan`, `an IP gateway`
+    pub fn a(self) -> String {
+        let article = if self == Kind::IpGateway { "an" } else { "a" };
+        format!("{article} {self}")
+    }
+
     /// The file a first object of this kind is written to.
     pub fn file(self) -> &'static str {
         self.names().file

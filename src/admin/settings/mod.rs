@@ -164,7 +164,7 @@ impl Setting {
             Type::Seconds { least, most: i64::MAX } => format!("{least}s or more"),
             Type::Seconds { least, most } => format!("{least}s to {most}s"),
             Type::Choice(names) => names.join(", "),
-            Type::Reference(kind) => format!("name of a {kind}"),
+            Type::Reference(kind) => format!("name of {}", kind.a()),
             Type::References(kind) => format!("names of {}", kind.several()),
             Type::Text(form) => form.to_owned(),
             Type::List(form) => form.to_owned(),

@@ -141,3 +141,22 @@ fn values_are_read_as_exchange_and_as_files_write_them() {
     let port = setting(Kind::IpGateway, "port");
     assert_eq!(toml(port, "5061").unwrap(), "5061");
 }
+
+/// `UPDATE_DOCS=1 cargo test` writes them.
+#[test]
+fn the_tables_of_the_documentation_are_those_of_the_registry() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/administration.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut expected = text.clone();
+    for kind in Kind::ALL {
+        let mark = format!("<!-- settings: {} -->\n", kind.noun());
+        let start = expected.find(&mark).unwrap_or_else(|| panic!("{mark} is missing")) + mark.len();
+        let end = start + expected[start..].find("<!-- end -->").unwrap();
+        expected.replace_range(start..end, &table(kind));
+    }
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, &expected).unwrap();
+    } else {
+        assert!(text == expected, "docs/administration.md is not what the registry says; UPDATE_DOCS=1 cargo test");
+    }
+}

@@ -136,11 +136,6 @@ pub struct Retire {
     pub stop: bool,
 }
 
-/// Leave the workers to the next node.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Leave;
-
 /// How the service and its workers are.
 #[derive(Message)]
 #[rtype(result = "ServiceReport")]
@@ -643,14 +638,6 @@ impl Handler<Retire> for UmService {
         if stop {
             self.tell_all(&ToWorker::Stop);
         }
-    }
-}
-
-impl Handler<Leave> for UmService {
-    type Result = ();
-
-    fn handle(&mut self, _: Leave, ctx: &mut Self::Context) {
-        ctx.terminate();
     }
 }
 

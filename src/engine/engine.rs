@@ -17,7 +17,7 @@ use super::{Alive, Environment, Place, Placement, alive};
 use crate::actors::delivery::{Delivery, DeliveryBacklog};
 use crate::actors::spool_keeper::SpoolKeeper;
 use crate::actors::um_service::{
-    Beginning, DropCalls, GetReport, Leave, Recycle, Refuse, Retire, ServiceReport, UmService, UntilReady, UseSnapshot,
+    Beginning, DropCalls, GetReport, Recycle, Refuse, Retire, ServiceReport, UmService, UntilReady, UseSnapshot,
     WorkerStatus,
 };
 use crate::admin::status::{Load, NodeStatus};
@@ -300,11 +300,6 @@ impl Engine {
                 }
             }
         }
-    }
-
-    /// Leaves the workers, and the calls they have, to the node that comes after this one.
-    pub fn leave(&self) {
-        self.tell(Leave);
     }
 
     fn tell<M>(&self, message: M)

@@ -60,6 +60,29 @@ impl VirtualProcesses {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The life of a worker: whatever it spawns is in its set of tasks, and goes with it.
+    async fn live(
+        &self,
+        environment: Arc<dyn Environment>,
+        order: WorkerOrder,
+        pid: u32,
+        killed: oneshot::Receiver<()>,
+    ) -> String {
+        let set = LocalSet::new();
+        let living = set.run_until(Worker::run(environment, Placement::here(), order, pid));
+        let how = tokio::select! {
+            ended = living => match ended {
+                Ok(()) => "the process ended with status 0",
+                Err(error) => {
+                    tracing::error!(%error, "worker");
+                    "the process ended with status 1"
+                }
+            },
+            _ = killed => "the process was ended by signal 9",
+        };
+        how.to_owned()
+    }
+
     fn ended(&self, pid: u32) {
         self.table().running.remove(&pid);
     }
@@ -78,24 +101,14 @@ impl Processes for VirtualProcesses {
         drop(table);
         let (tell, ended) = oneshot::channel();
         let table = self.clone();
-        actix_rt::spawn(async move {
-            // whatever a worker spawns is in its set, and goes with it
-            let set = LocalSet::new();
-            let living = set.run_until(Worker::run(environment, Placement::here(), order, pid));
-            let how = tokio::select! {
-                ended = living => match ended {
-                    Ok(()) => "the process ended with status 0".to_owned(),
-                    Err(error) => {
-                        tracing::error!(%error, "worker");
-                        "the process ended with status 1".to_owned()
-                    }
-                },
-                _ = killed => "the process was ended by signal 9".to_owned(),
-            };
-            drop(set);
-            table.ended(pid);
-            // nobody may be left to hear it
-            let _ = tell.send(how);
+        // not among the tasks of whoever started it: a process outlives its parent
+        actix_rt::Arbiter::current().spawn_fn(move || {
+            actix_rt::spawn(async move {
+                let how = table.live(environment, order, pid, killed).await;
+                table.ended(pid);
+                // nobody may be left to hear it
+                let _ = tell.send(how);
+            });
         });
         Ok(StartedWorker { pid, ended: Box::pin(async move { ended.await.unwrap_or_default() }) })
     }

@@ -28,3 +28,4 @@ mod refusals;
 mod session;
 mod signalling;
 mod streams;
+mod workers;

@@ -10,16 +10,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::{System, SystemRunner};
+use ringpost::actors::um_service::WorkerStatus;
 use ringpost::admin::status::{Load, NodeStatus};
 use ringpost::directory::{Directory, SourceFile};
 use ringpost::engine::config::Part;
 use ringpost::engine::disk::{Disk, MemoryDisk};
 use ringpost::engine::virtual_::VirtualEnvironment;
-use ringpost::engine::{Engine, Organisation, Parts, Placement};
+use ringpost::engine::virtual_processes::VirtualProcesses;
+use ringpost::engine::{Engine, Organisation, Parts, Placement, Processes};
 use ringpost::link::{Settings, Snapshot};
 use ringpost::mailbox::spool::SpoolStatus;
 use ringpost::mailbox::store::Maildir;
 use ringpost::mailbox::{Composer, Spool};
+use tokio::sync::oneshot;
+use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use crate::caller::Line;
@@ -44,17 +48,18 @@ const QUIET_STEP: Duration = Duration::from_millis(100);
 pub struct World(Rc<Inner>);
 
 struct Inner {
-    engine: Engine,
+    engine: RefCell<Rc<Engine>>,
+    /// Ends the node's process, and nothing else of the world.
+    kill: RefCell<Option<oneshot::Sender<()>>>,
+    beginning: Beginning,
     environment: VirtualEnvironment,
-    trouble: Trouble,
     damage: Damage,
     lines: RefCell<Vec<Weak<RefCell<Line>>>>,
     ladder: Ladder,
     began: Instant,
     now: Cell<Duration>,
     names: Cell<u64>,
-    seed: u64,
-    node: SocketAddr,
+    node: Cell<SocketAddr>,
     system: SystemRunner,
 }
 
@@ -113,62 +118,73 @@ impl World {
         let system = System::with_tokio_rt(|| {
             tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
         });
-        let trouble = beginning.trouble;
         let damage = Damage::default();
-        let (engine, environment, began) = system.block_on(async {
+        let (engine, kill, environment, began) = system.block_on(async {
             let began = Instant::now();
             let environment = VirtualEnvironment::new(beginning.home, beginning.seed).with_disk(beginning.disk.clone());
             tokio::time::advance(beginning.age).await;
-            let disk: Arc<dyn Disk> = Arc::new(beginning.disk);
-            let any: IpAddr = match beginning.home {
-                IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-                IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-            };
-            let listen = beginning.listen.unwrap_or(any);
-            let parts = [(Part::CallRouter, 5060), (Part::UmWorker, 5065), (Part::ReplacementWorker, 5067)];
-            let postman = Postman::new(Maildir::open(disk.clone(), "mail".into()).unwrap(), trouble.clone());
-            let parts = Parts {
-                environment: Arc::new(Fragile { world: environment.clone(), damage: damage.clone() }),
-                placement: Placement::here(),
-                listeners: parts.map(|(part, port)| (part, SocketAddr::new(listen, port))).into(),
-                stream_idle: Duration::from_secs(15 * 60),
-                settings: beginning.settings,
-                max_calls: beginning.max_calls,
-                max_age: beginning.max_age,
-                max_rss: 1 << 30,
-                rtp_ports: beginning.rtp_ports,
-                organisation: understood(&beginning.sources),
-                data: PathBuf::new(),
-                prompts: None,
-                log: ("info".to_owned(), false),
-                spool: Spool::open(disk, "spool".into()).expect("the spool opens"),
-                composer: Composer {
-                    sender_name: "Ringpost".to_owned(),
-                    sender_address: "ringpost@example.test".to_owned(),
-                    time_zone: jiff::tz::TimeZone::UTC,
-                },
-                store: Arc::new(postman),
-            };
-            let engine = Engine::start(parts);
-            engine.ready().await.expect("the worker begins");
-            (engine, environment, began)
+            let (engine, kill) = start_node(beginning.parts(&environment, &damage)).await;
+            (engine, kill, environment, began)
         });
         let world = World(Rc::new(Inner {
-            engine,
+            engine: RefCell::new(Rc::new(engine)),
+            kill: RefCell::new(Some(kill)),
             environment,
-            trouble,
             damage,
             lines: RefCell::default(),
             ladder: Ladder::default(),
             began,
             now: Cell::new(beginning.age),
             names: Cell::new(0),
-            seed: beginning.seed,
-            node: SocketAddr::new(beginning.home, 5060),
+            node: Cell::new(SocketAddr::new(beginning.home, 5060)),
             system,
+            beginning,
         }));
         world.run(Duration::from_millis(50));
         world
+    }
+
+    /// The node's process dies; its workers and all else go on.
+    pub fn kill_node(&self) {
+        let kill = self.0.kill.take().expect("the node lives");
+        kill.send(()).expect("the node lives");
+        self.run(Duration::from_millis(10));
+    }
+
+    /// A node is started where one has died.
+    pub fn start_node(&self) {
+        let parts = self.0.beginning.parts(&self.0.environment, &self.0.damage);
+        let (engine, kill) = self.block_on(start_node(parts));
+        self.0.engine.replace(Rc::new(engine));
+        self.0.kill.replace(Some(kill));
+        self.run(Duration::from_millis(10));
+    }
+
+    /// The UM workers as the node knows them.
+    pub fn workers(&self) -> Vec<WorkerStatus> {
+        self.block_on(self.engine().workers())
+    }
+
+    /// The one that takes the calls.
+    pub fn current_worker(&self) -> WorkerStatus {
+        let workers = self.workers();
+        let current = workers.iter().find(|worker| worker.state == "Current");
+        current.unwrap_or_else(|| panic!("no worker takes calls: {workers:?}")).clone()
+    }
+
+    /// A worker's process dies in the middle of what it does.
+    pub fn kill_worker(&self, worker: &WorkerStatus) {
+        self.processes().kill(worker.pid);
+        self.run(Duration::from_millis(10));
+    }
+
+    pub fn processes(&self) -> &VirtualProcesses {
+        self.0.environment.process_table()
+    }
+
+    /// Calls that are dialled from now on go to the worker that takes them.
+    pub fn call_the_current_worker(&self) {
+        self.0.node.set(SocketAddr::new(self.node().ip(), self.current_worker().port));
     }
 
     /// The power fails at this moment, and comes back an hour later: a new node on the disk as it was.
@@ -178,7 +194,7 @@ impl World {
 
     /// The same, so much later.
     pub fn restarted(self, later: Duration, change: impl FnOnce(&mut Beginning)) -> World {
-        let (disk, seed) = (self.disk().snapshot(), self.0.seed + 1000);
+        let (disk, seed) = (self.disk().snapshot(), self.0.beginning.seed + 1000);
         let age = self.now() + later;
         drop(self);
         World::with(|beginning| {
@@ -247,7 +263,7 @@ impl World {
 
     /// Where the node listens for SIP.
     pub fn node(&self) -> SocketAddr {
-        self.0.node
+        self.0.node.get()
     }
 
     /// The gateway of the sample organisation.
@@ -263,8 +279,8 @@ impl World {
         Mailbox::new(self.clone(), alias)
     }
 
-    pub fn engine(&self) -> &Engine {
-        &self.0.engine
+    pub fn engine(&self) -> Rc<Engine> {
+        self.0.engine.borrow().clone()
     }
 
     pub fn environment(&self) -> &VirtualEnvironment {
@@ -277,7 +293,7 @@ impl World {
 
     /// What keeps the mailbox store from taking letters.
     pub fn trouble(&self) -> &Trouble {
-        &self.0.trouble
+        &self.0.beginning.trouble
     }
 
     pub fn ladder(&self) -> &Ladder {
@@ -287,7 +303,7 @@ impl World {
     /// A number no other part of this world has.
     pub fn number(&self) -> u64 {
         self.0.names.set(self.0.names.get() + 1);
-        self.0.seed * 1_000_000 + self.0.names.get()
+        self.0.beginning.seed * 1_000_000 + self.0.names.get()
     }
 
     pub fn add_line(&self, line: &Rc<RefCell<Line>>) {
@@ -308,11 +324,11 @@ impl World {
     // ---- what the node holds
 
     pub fn load(&self) -> Load {
-        self.block_on(self.0.engine.load())
+        self.block_on(self.engine().load())
     }
 
     pub fn status(&self) -> NodeStatus {
-        self.block_on(self.0.engine.status())
+        self.block_on(self.engine().status())
     }
 
     /// What lies in the spool, as `ready/<id>/call.json`.
@@ -346,7 +362,7 @@ impl World {
                 .collect::<Vec<_>>()
                 .join("\n\n");
         }
-        self.0.engine.use_organisation(understood(&sources));
+        self.engine().use_organisation(understood(&sources));
         self.run(Duration::from_millis(10));
     }
 
@@ -381,7 +397,59 @@ impl Drop for Inner {
     }
 }
 
+/// Starts a node in a set of tasks of its own, which goes when it is killed.
+async fn start_node(parts: Parts) -> (Engine, oneshot::Sender<()>) {
+    let set = LocalSet::new();
+    let engine = set.run_until(async {
+        let engine = Engine::start(parts);
+        engine.ready().await.expect("the worker begins");
+        engine
+    });
+    let engine = engine.await;
+    let (kill, killed) = oneshot::channel();
+    actix_rt::spawn(async move {
+        tokio::select! {
+            () = set => {}
+            _ = killed => {}
+        }
+    });
+    (engine, kill)
+}
+
 impl Beginning {
+    fn parts(&self, environment: &VirtualEnvironment, damage: &Damage) -> Parts {
+        let disk: Arc<dyn Disk> = Arc::new(environment.memory_disk().clone());
+        let any: IpAddr = match self.home {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let listen = self.listen.unwrap_or(any);
+        let listeners = [(Part::CallRouter, 5060), (Part::UmWorker, 5065), (Part::ReplacementWorker, 5067)];
+        let postman = Postman::new(Maildir::open(disk.clone(), "mail".into()).unwrap(), self.trouble.clone());
+        Parts {
+            environment: Arc::new(Fragile { world: environment.clone(), damage: damage.clone() }),
+            placement: Placement::here(),
+            listeners: listeners.map(|(part, port)| (part, SocketAddr::new(listen, port))).into(),
+            stream_idle: Duration::from_secs(15 * 60),
+            settings: self.settings.clone(),
+            max_calls: self.max_calls,
+            max_age: self.max_age,
+            max_rss: 1 << 30,
+            rtp_ports: self.rtp_ports.clone(),
+            organisation: understood(&self.sources),
+            data: PathBuf::new(),
+            prompts: None,
+            log: ("info".to_owned(), false),
+            spool: Spool::open(disk, "spool".into()).expect("the spool opens"),
+            composer: Composer {
+                sender_name: "Ringpost".to_owned(),
+                sender_address: "ringpost@example.test".to_owned(),
+                time_zone: jiff::tz::TimeZone::UTC,
+            },
+            store: Arc::new(postman),
+        }
+    }
+
     pub fn seed(&mut self, seed: u64) {
         self.seed = seed;
     }

@@ -162,6 +162,7 @@ pub struct Supervision {
     terms: Terms,
     /// Makes names of this node's workers its own.
     seed: u64,
+    begun: bool,
     started: u64,
     workers: BTreeMap<WorkerId, Known>,
     build: Option<(String, Instant)>,
@@ -184,6 +185,7 @@ impl Supervision {
         Supervision {
             terms,
             seed,
+            begun: false,
             started: 0,
             workers: BTreeMap::new(),
             build: None,
@@ -199,8 +201,11 @@ impl Supervision {
 
     pub fn on_event(&mut self, now: Instant, event: Event, out: &mut Vec<Command>) {
         match event {
-            Event::Begin { living: 0 } | Event::Tick => {}
-            Event::Begin { living } => self.adopting = Some((now + ADOPT_WITHIN, living)),
+            Event::Begin { living } => {
+                self.begun = true;
+                self.adopting = (living > 0).then_some((now + ADOPT_WITHIN, living));
+            }
+            Event::Tick => {}
             Event::Hello { worker, pid, port, draining, age, build } => {
                 self.greet(now, &worker, (pid, port, draining, age, build));
                 out.push(Command::Welcome { worker });
@@ -416,7 +421,7 @@ impl Supervision {
         let is_starting = self.workers.values().any(|known| known.state == State::Starting);
         let wanted = self.current().is_none() || self.replacement.is_some();
         let waits = self.not_before.is_some_and(|at| now < at);
-        if self.retired || is_starting || !wanted || waits {
+        if !self.begun || self.retired || is_starting || !wanted || waits {
             return;
         }
         let Some(slot) = self.free_slot() else { return };

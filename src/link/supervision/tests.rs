@@ -16,8 +16,7 @@ impl Desk {
         let terms = Terms { ports: PORTS, max_age: Duration::from_secs(7 * 24 * 3600), max_rss: 1 << 30 };
         let now = Instant::now();
         let mut desk = Desk { machine: Supervision::new(terms, 0xabc), begun: now, now, build: "one" };
-        desk.tell(Event::Program { build: "one".to_owned() });
-        desk.machine = Supervision { workers: BTreeMap::new(), started: 0, ..desk.machine };
+        assert_eq!(desk.tell(Event::Program { build: "one".to_owned() }), [], "it has not begun");
         if living > 0 {
             desk.tell(Event::Begin { living });
         }

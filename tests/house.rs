@@ -81,6 +81,7 @@ const RULES: &[Rule] = &[
         may_use: &["mailbox", "engine::Disk", "engine::DiskFile", "engine::disk", "media::wav"],
         must_not_name: &["actix", "std::fs", "SystemTime", "Timestamp::now", "Zoned::now", "getrandom"],
     },
+    Rule { room: "metrics", may_use: &["metrics", "records"], must_not_name: OUTSIDE },
     Rule {
         room: "admin/exchange",
         may_use: &["admin", "link", "directory"],
@@ -109,6 +110,7 @@ const RULES: &[Rule] = &[
             "apps",
             "prompts",
             "mailbox",
+            "metrics",
             "engine",
             "records",
             "link",

@@ -1,7 +1,7 @@
 //! The UM service: starts UM workers, knows which of them takes the calls, and hands on what they tell.
 //! Knows: processes, links, what each worker last said. Must not: decide when a worker is needed; supervision does.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,10 +15,11 @@ use super::spool_keeper::{Bury, SpoolKeeper};
 use crate::engine::environment::{BoxStream, LocalListener};
 use crate::engine::processes::{WorkerOrder, link_path};
 use crate::engine::{Environment, Processes};
-use crate::link::supervision::{Command, Event, State, Supervision, Terms};
+use crate::link::supervision::{Command, Event, Reason, State, Supervision, Terms};
 use crate::link::{
     self, Beat, CallSelector, LinkError, Reader, Settings, Snapshot, ToNode, ToWorker, Welcome, WorkerId, Writer,
 };
+use crate::metrics::{Metrics, RecycleReason, WorkerEnd};
 
 /// How often supervision looks at its deadlines.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -44,6 +45,7 @@ pub struct Beginning {
     pub max_calls: u32,
     pub delivery: Addr<Delivery>,
     pub keeper: Addr<SpoolKeeper>,
+    pub metrics: Arc<Metrics>,
     /// Workers of an earlier node that live.
     pub living: usize,
 }
@@ -59,6 +61,9 @@ pub struct UmService {
     refuse: Option<String>,
     delivery: Addr<Delivery>,
     keeper: Addr<SpoolKeeper>,
+    metrics: Arc<Metrics>,
+    /// Workers that were ended because they did not answer, until they are gone.
+    silent: HashSet<WorkerId>,
     living: usize,
     supervision: Supervision,
     commands: Vec<Command>,
@@ -208,6 +213,8 @@ impl UmService {
             refuse: None,
             delivery: beginning.delivery,
             keeper: beginning.keeper,
+            metrics: beginning.metrics,
+            silent: HashSet::new(),
             living: beginning.living,
             supervision,
             commands: Vec::new(),
@@ -227,7 +234,16 @@ impl UmService {
     fn step(&mut self, event: Event, ctx: &mut Context<Self>) {
         let now = self.environment.now();
         let mut commands = std::mem::take(&mut self.commands);
+        let deaths = self.supervision.deaths();
+        let how = match &event {
+            Event::Ended { worker, .. } if self.silent.remove(worker) => WorkerEnd::Silent,
+            Event::StartFailed { .. } => WorkerEnd::NotStarted,
+            _ => WorkerEnd::Died,
+        };
         self.supervision.on_event(now, event, &mut commands);
+        if self.supervision.deaths() > deaths {
+            self.metrics.worker_died(how);
+        }
         for command in commands.drain(..) {
             self.carry_out(command, ctx);
         }
@@ -258,6 +274,7 @@ impl UmService {
             Command::Drain { worker } => self.tell(&worker, ToWorker::Drain),
             Command::Kill { worker, pid } => {
                 tracing::error!(worker = worker.0, pid, "ALARM: UM worker does not answer: it is ended");
+                self.silent.insert(worker.clone());
                 // a process number is another's once its process is gone
                 if let Some(pid) = pid.filter(|_| self.processes.lives(&self.order.data, &worker)) {
                     self.processes.kill(pid);
@@ -278,6 +295,12 @@ impl UmService {
             }
             Command::Replacing { worker, reason } => {
                 tracing::info!(worker = worker.0, ?reason, "UM worker is replaced; it finishes its calls");
+                self.metrics.worker_recycled(match reason {
+                    Reason::Command => RecycleReason::Command,
+                    Reason::Age => RecycleReason::Age,
+                    Reason::Memory => RecycleReason::Memory,
+                    Reason::Program => RecycleReason::Program,
+                });
             }
         }
     }

@@ -9,6 +9,7 @@ pub mod control;
 pub mod edit;
 pub mod exchange;
 pub mod execute;
+pub mod http;
 
 pub mod organisation;
 pub mod settings;

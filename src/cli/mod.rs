@@ -14,6 +14,7 @@ mod organisation;
 mod print;
 mod serve;
 mod status;
+mod systemd;
 mod worker;
 
 use std::path::PathBuf;

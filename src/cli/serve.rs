@@ -11,16 +11,17 @@ use std::time::Duration;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Folders;
 use super::log::{level_name, start_log};
 use super::organisation::{host_name, node_name, organisation, read_config, read_organisation};
+use super::{Folders, systemd};
 use crate::admin::control::ControlSocket;
 use crate::admin::execute::{Node, Refresh};
+use crate::admin::http;
 use crate::directory::{Directory, IpGateway};
 use crate::engine::config::{LogFormat, MailStore, NodeConfig, SmtpConfig, StartTls};
 use crate::engine::disk::RealDisk;
 use crate::engine::real::RealEnvironment;
-use crate::engine::{Engine, Parts, Placement};
+use crate::engine::{Engine, Environment, Parts, Placement};
 use crate::link::{CallSelector, Settings};
 use crate::mailbox::store::{Maildir, Security, SmtpSettings, SmtpStore};
 use crate::mailbox::{Composer, MailboxStore, Spool};
@@ -57,12 +58,45 @@ pub(super) fn run(folders: &Folders) -> Result<(), Box<dyn Error>> {
             organisation: organisation(&config),
             refresh: refresher(engine.clone(), folders.clone()),
         };
+        let (desk, clerk) = http::desk();
+        let _server = administer(&config, &folders.data, &engine, desk);
         announce(&engine, &config, &folders.data, example.as_ref()).await;
+        systemd::ready();
         tokio::select! {
             () = control.serve(&node) => Ok(()),
+            () = clerk.serve(&node) => Ok(()),
+            () = systemd::watch(&engine) => Ok(()),
             stopped = until_stopped(&engine, folders) => stopped,
         }
     })
+}
+
+/// Serves the administration by HTTP. A node that cannot goes on taking calls, and says why.
+fn administer(config: &NodeConfig, data: &Path, engine: &Engine, desk: http::Desk) -> Option<http::Server> {
+    let address = config.admin.address;
+    let tokens = data.join("admin-token");
+    if let Err(error) = http::create_if_missing(&tokens, |secret| RealEnvironment.fill_random(secret)) {
+        tracing::error!(%error, "no token for the administration by HTTP");
+        engine.note_problem(format!("nobody can administer by HTTP: {error}"));
+    }
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            %address,
+            "the administration by HTTP is not encrypted: whoever can listen on the network sees its tokens; put a proxy \
+             with TLS in front, or let [admin] address be one of loopback"
+        );
+    }
+    match http::start(address, desk, tokens, engine.metrics().clone()) {
+        Ok(server) => {
+            engine.also_listens(format!("http {}", server.address()));
+            Some(server)
+        }
+        Err(error) => {
+            tracing::error!(%address, %error, "no metrics, health and administration by HTTP: [admin] address");
+            engine.note_problem(format!("no administration by HTTP: {address}: {error}"));
+            None
+        }
+    }
 }
 
 /// Raises the soft limit of open files to the hard one, and says when that is not enough for every call.
@@ -115,11 +149,16 @@ async fn until_stopped(engine: &Engine, folders: &Folders) -> Result<(), Box<dyn
     let mut interrupt = signal(SignalKind::interrupt())?;
     loop {
         tokio::select! {
-            _ = refresh.recv() => drop(reread_directory(engine, folders).await),
+            _ = refresh.recv() => {
+                systemd::reloading();
+                drop(reread_directory(engine, folders).await);
+                systemd::ready();
+            }
             () = either(&mut terminate, &mut interrupt) => break,
         }
     }
     tracing::info!("draining: no new calls; a second signal ends those in progress");
+    systemd::stopping();
     engine.drain();
     tokio::select! {
         () = until_no_calls(engine) => {}

@@ -13,7 +13,7 @@ use actix::prelude::*;
 use super::config::Part;
 use super::environment::blocking;
 use super::processes::WorkerOrder;
-use super::{Alive, Environment, Placement, alive};
+use super::{Alive, Environment, Place, Placement, alive};
 use crate::actors::delivery::{Delivery, DeliveryBacklog};
 use crate::actors::spool_keeper::SpoolKeeper;
 use crate::actors::um_service::{
@@ -24,6 +24,9 @@ use crate::admin::status::{Load, NodeStatus};
 use crate::directory::Directory;
 use crate::link::{CallSelector, Settings, Snapshot, WorkerId};
 use crate::mailbox::{Composer, Courier, MailboxStore, Spool};
+use crate::metrics::Metrics;
+
+mod watching;
 
 /// The organisation, understood and as it was written.
 #[derive(Clone)]
@@ -77,6 +80,13 @@ pub struct Engine {
     service: Option<Addr<UmService>>,
     spool: Spool,
     backlog: DeliveryBacklog,
+    metrics: Arc<Metrics>,
+    /// Where what carries calls in this process runs.
+    places: [Place; 2],
+    /// Listeners beside those for calls.
+    others: RefCell<Vec<String>>,
+    /// What is wrong from the start on.
+    noted: RefCell<Vec<String>>,
     /// The actors that live as long as the node, by what an administrator is told when one is dead.
     vital: Vec<(String, Alive)>,
     generation: Cell<u64>,
@@ -93,8 +103,9 @@ impl Engine {
     /// an actix system.
     pub fn start(parts: Parts) -> Engine {
         let Parts { environment, placement, listeners, settings, spool, organisation, .. } = parts;
+        let metrics = Arc::new(Metrics::new());
         let courier = Courier::new(spool.clone(), parts.composer, parts.store);
-        let (delivery, backlog) = Delivery::new(environment.clone(), spool.clone(), courier);
+        let (delivery, backlog) = Delivery::new(environment.clone(), spool.clone(), courier, metrics.clone());
         let delivery = placement.signalling.start(|_| delivery);
         let processes = environment.processes();
         let living = processes.living(&parts.data).len();
@@ -143,6 +154,7 @@ impl Engine {
                 snapshot: organisation.snapshot,
                 delivery,
                 keeper,
+                metrics: metrics.clone(),
                 living,
             };
             placement.link.start(|_| UmService::new(beginning))
@@ -159,6 +171,10 @@ impl Engine {
             service,
             spool,
             backlog,
+            metrics,
+            places: [placement.signalling, placement.link],
+            others: RefCell::default(),
+            noted: RefCell::default(),
             vital,
             generation: Cell::new(generation),
             refused_directory: RefCell::default(),
@@ -177,7 +193,7 @@ impl Engine {
 
     /// Where the node listens, as `udp 127.0.0.1:5060`.
     pub async fn listeners(&self) -> Vec<String> {
-        self.report().await.listeners
+        self.and_others(self.report().await.listeners)
     }
 
     /// What calls hold. A dead actor holds nothing; that it is dead, [`Engine::status`] tells.
@@ -198,15 +214,26 @@ impl Engine {
     }
 
     pub async fn status(&self) -> NodeStatus {
+        self.look().await.0
+    }
+
+    /// How the node is, and how many messages are in `failed/` if the spool can be read.
+    async fn look(&self) -> (NodeStatus, Option<usize>) {
         let spool = self.spool.clone();
         let mut problems = Vec::new();
+        let mut failed = None;
         match blocking(&*self.environment, move || spool.status()).await {
-            Some(Ok(spool)) if spool.failed.is_empty() => {}
-            Some(Ok(spool)) => problems.push(format!("{} messages could not be delivered", spool.failed.len())),
+            Some(Ok(spool)) => {
+                failed = Some(spool.failed.len());
+                if !spool.failed.is_empty() {
+                    problems.push(format!("{} messages could not be delivered", spool.failed.len()));
+                }
+            }
             Some(Err(error)) => problems.push(error.to_string()),
             None => problems.push("the spool cannot be read".to_owned()),
         }
         problems.extend(self.vital.iter().filter(|(_, alive)| !alive()).map(|(dead, _)| dead.clone()));
+        problems.extend(self.noted.borrow().iter().cloned());
         if let Some(faults) = &*self.refused_directory.borrow() {
             problems.push(format!("the directory is not valid, the one before it stays in force: {faults}"));
         }
@@ -215,15 +242,16 @@ impl Engine {
         if report.beats.iter().any(|beat| beat.answers > 0 && !beat.has_room) {
             problems.push("disk full: no messages are taken".to_owned());
         }
-        NodeStatus {
+        let status = NodeStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_s: self.environment.now().saturating_duration_since(self.started).as_secs(),
             load: load(&report),
-            listeners: report.listeners,
+            listeners: self.and_others(report.listeners),
             workers: report.workers,
             waiting: self.backlog.len(),
             problems,
-        }
+        };
+        (status, failed)
     }
 
     /// The next call is understood by this organisation; running calls keep theirs.

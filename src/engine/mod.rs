@@ -8,6 +8,7 @@ pub mod disk;
 mod engine;
 pub mod environment;
 pub mod placement;
+pub mod process;
 pub mod processes;
 pub mod provider;
 pub mod real;

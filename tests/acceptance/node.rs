@@ -236,6 +236,7 @@ fn spawn(folder: &Path, ports: &Ports, settings: &[(&'static str, String)]) -> C
         .env("RINGPOST__SIP__CALL_ROUTER_PORT", ports.get(0).to_string())
         .env("RINGPOST__SIP__UM_SERVICE_PORT", ports.get(1).to_string())
         .env("RINGPOST__SIP__UM_WORKER_PORT", ports.get(2).to_string())
+        .env("RINGPOST__ADMIN__ADDRESS", "127.0.0.1:0")
         .env("RINGPOST__SIP__UM_WORKER_REPLACEMENT_PORT", ports.get(3).to_string())
         .envs(settings.iter().map(|(key, value)| (key, value)))
         .stdout(log.try_clone().unwrap())

@@ -81,6 +81,16 @@ const RULES: &[Rule] = &[
         may_use: &["mailbox", "engine::Disk", "engine::DiskFile", "engine::disk", "media::wav"],
         must_not_name: &["actix", "std::fs", "SystemTime", "Timestamp::now", "Zoned::now", "getrandom"],
     },
+    Rule {
+        room: "admin/exchange",
+        may_use: &["admin", "link", "directory"],
+        must_not_name: &["actix", "tokio", "std::fs", "SystemTime", "Timestamp::now", "Zoned::now", "std::process"],
+    },
+    Rule {
+        room: "admin/edit",
+        may_use: &["admin::settings", "directory"],
+        must_not_name: &["actix", "tokio", "std::fs", "SystemTime", "Timestamp::now", "Zoned::now", "std::process"],
+    },
     Rule { room: "records", may_use: &["records"], must_not_name: OUTSIDE },
     Rule { room: "link/supervision", may_use: &["link"], must_not_name: OUTSIDE },
     Rule { room: "link", may_use: &["link", "records", "mailbox::EntryId"], must_not_name: WORLD },

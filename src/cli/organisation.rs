@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use super::Folders;
 use super::check::Faults;
+use crate::admin::organisation::{Organisation, ThisNode};
 use crate::directory::{Directory, DirectoryProvider};
-use crate::engine::Organisation;
+use crate::engine;
 use crate::engine::config::{NodeConfig, process_environment};
 use crate::engine::disk::RealDisk;
 use crate::engine::provider::TomlFolder;
@@ -24,9 +25,24 @@ pub(super) fn data_folder(config: &Path) -> PathBuf {
     config.map_or_else(|_| PathBuf::from("var"), |config| config.data)
 }
 
+/// The organisation's files under command.
+pub(super) fn organisation(config: &NodeConfig) -> Organisation {
+    Organisation::new(Arc::new(RealDisk), config.directory.clone(), ThisNode::of(config, host_name()))
+}
+
+/// This node's name: the configured one, else the machine's.
+pub(super) fn node_name(config: &NodeConfig) -> String {
+    config.name.as_ref().map_or_else(host_name, ToString::to_string)
+}
+
+pub(super) fn host_name() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".to_owned())
+}
+
 /// Reads the directory and looks up the gateways that are known by name. A name that cannot be looked up costs only
 /// its own gateway.
-pub(super) async fn read_organisation(config: &NodeConfig) -> Result<Organisation, Faults> {
+pub(super) async fn read_organisation(config: &NodeConfig) -> Result<engine::Organisation, Faults> {
     let provider = TomlFolder::new(Arc::new(RealDisk), config.directory.clone());
     let sources = provider.read().map_err(|error| Faults(error.into_faults()))?;
     let mut directory = Directory::load(&sources).map_err(Faults)?;
@@ -44,5 +60,5 @@ pub(super) async fn read_organisation(config: &NodeConfig) -> Result<Organisatio
     }
     let sources = sources.into_iter().map(|source| (source.name, source.text)).collect();
     let snapshot = Snapshot { generation: 1, sources, located, routers: Vec::new() };
-    Ok(Organisation { directory: Arc::new(directory), snapshot })
+    Ok(engine::Organisation { directory: Arc::new(directory), snapshot })
 }

@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::net::IpAddr;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Folders;
 use super::log::{level_name, start_log};
-use super::organisation::{read_config, read_organisation};
+use super::organisation::{host_name, node_name, organisation, read_config, read_organisation};
 use crate::admin::control::ControlSocket;
+use crate::admin::execute::{Node, Refresh};
 use crate::directory::{Directory, IpGateway};
 use crate::engine::config::{LogFormat, MailStore, NodeConfig, SmtpConfig, StartTls};
 use crate::engine::disk::RealDisk;
@@ -45,14 +47,19 @@ pub(super) fn run(folders: &Folders) -> Result<(), Box<dyn Error>> {
         let control = ControlSocket::bind(&folders.data)?;
         let parts = parts(&config, folders).await?;
         let example = Example::of(&parts.organisation.directory, &config);
-        let engine = Engine::start(parts);
+        let engine = Rc::new(Engine::start(parts));
         if let Err(error) = engine.ready().await {
             engine.stop().await;
             return Err(error.into());
         }
+        let node = Node {
+            engine: engine.clone(),
+            organisation: organisation(&config),
+            refresh: refresher(engine.clone(), folders.clone()),
+        };
         announce(&engine, &config, &folders.data, example.as_ref()).await;
         tokio::select! {
-            () = control.serve(&engine) => Ok(()),
+            () = control.serve(&node) => Ok(()),
             stopped = until_stopped(&engine, folders) => stopped,
         }
     })
@@ -108,7 +115,7 @@ async fn until_stopped(engine: &Engine, folders: &Folders) -> Result<(), Box<dyn
     let mut interrupt = signal(SignalKind::interrupt())?;
     loop {
         tokio::select! {
-            _ = refresh.recv() => reread_directory(engine, folders).await,
+            _ = refresh.recv() => drop(reread_directory(engine, folders).await),
             () = either(&mut terminate, &mut interrupt) => break,
         }
     }
@@ -141,7 +148,15 @@ async fn until_no_calls(engine: &Engine) {
     }
 }
 
-async fn reread_directory(engine: &Engine, folders: &Folders) {
+/// For commands that change the directory, or ask for it to be read again.
+fn refresher(engine: Rc<Engine>, folders: Folders) -> Refresh {
+    Rc::new(move || {
+        let (engine, folders) = (engine.clone(), folders.clone());
+        Box::pin(async move { reread_directory(&engine, &folders).await.map(|()| None) })
+    })
+}
+
+async fn reread_directory(engine: &Engine, folders: &Folders) -> Result<(), String> {
     let directory = match read_config(folders) {
         Ok(config) => read_organisation(&config).await,
         Err(faults) => Err(faults),
@@ -150,10 +165,12 @@ async fn reread_directory(engine: &Engine, folders: &Folders) {
         Ok(organisation) => {
             engine.use_organisation(organisation);
             tracing::info!("the directory was read again and is in force");
+            Ok(())
         }
         Err(faults) => {
             tracing::error!(%faults, "the directory is not valid: the one in force stays");
             engine.refuse_directory(faults.to_string());
+            Err(faults.to_string())
         }
     }
 }
@@ -167,15 +184,6 @@ fn settings(config: &NodeConfig) -> Settings {
         session_expires: config.sip.session_expires,
         min_se: config.sip.min_se,
     }
-}
-
-fn node_name(config: &NodeConfig) -> String {
-    config.name.as_ref().map_or_else(host_name, ToString::to_string)
-}
-
-fn host_name() -> String {
-    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
-    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".to_owned())
 }
 
 fn store(config: &NodeConfig, data: &Path) -> Result<Arc<dyn MailboxStore>, Box<dyn Error>> {

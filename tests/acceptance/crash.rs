@@ -24,7 +24,7 @@ fn killed_during_delivery_delivers_once() {
     crash_again_and_again(Stage::Delivery, 0x5eed_0003);
 }
 
-const KILLS: usize = 9;
+const KILLS: usize = 8;
 const CALLERS: u64 = 16;
 /// What of a recording is on its way to the disk: a second is written at once, a tenth held back, and what waits in
 /// buffers of the network and of a busy machine.
@@ -50,7 +50,7 @@ impl Stage {
     fn pace(self, chance: &mut Chance) -> (Duration, Duration) {
         let (listens, speaks) = match self {
             // until the kill comes, from its beginning on or for a while
-            Stage::Recording => (chance.below(4000), 20_000),
+            Stage::Recording => (chance.below(4000), 12_000),
             // long enough to be owed
             Stage::Finishing | Stage::Delivery => (0, 3700 + chance.below(500)),
         };
@@ -70,7 +70,8 @@ enum Victim {
 }
 
 impl Victim {
-    const ALL: [Victim; 3] = [Victim::Both, Victim::Worker, Victim::Node];
+    /// In turn.
+    const ALL: [Victim; 4] = [Victim::Both, Victim::Worker, Victim::Both, Victim::Node];
 
     fn is_killed(self, node: &mut Node) {
         match self {

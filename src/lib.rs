@@ -27,4 +27,5 @@ pub mod media;
 pub mod prompts;
 pub mod protocol;
 pub mod records;
+pub mod routing;
 pub mod store;

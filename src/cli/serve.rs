@@ -80,8 +80,7 @@ async fn parts(config: &NodeConfig, folders: &Folders) -> Result<Parts, Box<dyn 
     Ok(Parts {
         environment: Arc::new(RealEnvironment),
         placement: Placement::threads(),
-        datagram: config.listeners().into_iter().map(|(_, address)| address).collect(),
-        stream: config.listeners().into_iter().map(|(_, address)| address).collect(),
+        listeners: config.listeners(),
         stream_idle: STREAM_IDLE,
         settings: settings(config),
         rtp_ports: config.rtp.ports.clone(),

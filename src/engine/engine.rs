@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 
 use super::Environment;
+use super::config::Part;
 use super::environment::blocking;
+use crate::actors::call_router::{self, CallRouter, CannotListen, Redirectors, UseStates};
 use crate::actors::delivery::{Delivery, DeliveryBacklog};
 use crate::actors::media_clock::{CountStreams, MediaClock};
 use crate::actors::rtp_ports::RtpPorts;
@@ -27,6 +29,7 @@ use crate::prompts::Prompts;
 use crate::protocol::sip::Transport;
 use crate::protocol::sip::endpoint::{Endpoint, Identity};
 use crate::protocol::sip::screen::screen;
+use crate::routing::{Home, Role, View};
 
 /// Where the actors run. One Arbiter for all of it keeps a virtual world in step.
 #[derive(Clone)]
@@ -54,9 +57,8 @@ impl Placement {
 pub struct Parts {
     pub environment: Arc<dyn Environment>,
     pub placement: Placement,
-    /// Where SIP is listened for, by datagrams and by streams.
-    pub datagram: Vec<SocketAddr>,
-    pub stream: Vec<SocketAddr>,
+    /// Where SIP is listened for, UDP and TCP, and by which part of the node.
+    pub listeners: Vec<(Part, SocketAddr)>,
     /// A stream connection that was idle for so long is closed.
     pub stream_idle: Duration,
     pub settings: Settings,
@@ -74,6 +76,8 @@ pub struct Parts {
 pub enum StartError {
     #[error("cannot listen on {transport} {address}: {error}")]
     Listen { transport: &'static str, address: SocketAddr, error: io::Error },
+    #[error(transparent)]
+    Redirect(#[from] CannotListen),
 }
 
 /// A running node.
@@ -81,6 +85,7 @@ pub struct Engine {
     started: Instant,
     environment: Arc<dyn Environment>,
     listeners: Vec<String>,
+    router: Addr<CallRouter>,
     endpoint: Addr<SipEndpoint>,
     worker: Addr<UmWorker>,
     clock: Addr<MediaClock>,
@@ -110,18 +115,32 @@ impl Engine {
             Endpoint::new(Identity::new(settings.server.clone()), screen, environment.random_u64()),
             parts.stream_idle,
         );
-        let datagram = parts.datagram.into_iter().map(|address| {
+        let directory = Arc::new(parts.directory);
+        let router = CallRouter::new(view(&parts.listeners, &settings, &directory, environment.random_u64()));
+        let published = router.published();
+        let router = CallRouter::start_in_arbiter(&placement.signalling, |_| router);
+        let at_worker = || parts.listeners.iter().filter(|(part, _)| *part == Part::UmWorker).map(|(_, at)| *at);
+        let datagram = at_worker().map(|address| {
             let failed = |error| StartError::Listen { transport: "UDP", address, error };
             environment.bind_datagram(address).map_err(failed)
         });
         let datagram = datagram.collect::<Result<Vec<_>, _>>()?;
-        let stream = parts.stream.into_iter().map(|address| {
+        let stream = at_worker().map(|address| {
             let failed = |error| StartError::Listen { transport: "TCP", address, error };
             environment.listen(address).map_err(failed)
         });
         let stream = stream.collect::<Result<Vec<_>, _>>()?;
+        let redirectors = Redirectors::start(
+            &environment,
+            &placement.signalling,
+            &published,
+            &redirecting(&parts.listeners),
+            parts.stream_idle,
+        )?;
         let mut listeners: Vec<String> = datagram.iter().map(|socket| format!("udp {}", socket.local())).collect();
         listeners.extend(stream.iter().map(|listener| format!("tcp {}", listener.local())));
+        listeners.extend(redirectors.datagram.iter().map(|(at, _)| format!("udp {at}")));
+        listeners.extend(redirectors.stream.iter().map(|(at, _)| format!("tcp {at}")));
 
         datagram.iter().for_each(|socket| core.add_datagram(socket.clone()));
         let endpoint = SipEndpoint::start_in_arbiter(&placement.signalling, |_| core);
@@ -150,7 +169,6 @@ impl Engine {
             greetings: parts.greetings,
             settings: Arc::new(settings),
         };
-        let directory = Arc::new(parts.directory);
         let worker = UmWorker::start_in_arbiter(&placement.signalling, |_| UmWorker::new(equipment, directory));
         vital.push(("no calls are taken: the UM worker does not answer".to_owned(), alive(&worker)));
         endpoint.do_send(TakeCalls(worker.clone().recipient()));
@@ -173,11 +191,19 @@ impl Engine {
             let acceptor = StreamAcceptor::start_in_arbiter(&placement.signalling, |_| acceptor);
             vital.push((deaf, alive(&acceptor)));
         }
+        for (at, redirector) in &redirectors.datagram {
+            vital.push((format!("nothing is received on udp {at} any more"), alive(redirector)));
+        }
+        for (at, redirector) in &redirectors.stream {
+            vital.push((format!("no connections are taken on tcp {at} any more"), alive(redirector)));
+        }
+        vital.push(("calls go by an old directory: the call router does not answer".to_owned(), alive(&router)));
         let started = environment.now();
         Ok(Engine {
             started,
             environment,
             listeners,
+            router,
             endpoint,
             worker,
             clock,
@@ -193,6 +219,11 @@ impl Engine {
     /// Where the node listens, as `udp 127.0.0.1:5060`.
     pub fn listeners(&self) -> &[String] {
         &self.listeners
+    }
+
+    /// What tells the redirectors where calls go.
+    pub fn call_router(&self) -> &Addr<CallRouter> {
+        &self.router
     }
 
     /// What calls hold. A dead actor holds nothing; that it is dead, [`Engine::status`] tells.
@@ -238,7 +269,9 @@ impl Engine {
     /// The next call is understood by this directory; running calls keep theirs.
     pub fn use_directory(&self, directory: Directory) {
         self.refused_directory.take();
-        self.worker.do_send(UseDirectory(Arc::new(directory)));
+        let directory = Arc::new(directory);
+        self.router.do_send(call_router::UseDirectory(directory.clone()));
+        self.worker.do_send(UseDirectory(directory));
     }
 
     /// A directory that is not valid was read; the one in force stays, and the status says why.
@@ -248,6 +281,8 @@ impl Engine {
 
     /// Takes no new calls from now on.
     pub fn drain(&self) {
+        let why = Some("this server is going out of service".to_owned());
+        self.router.do_send(UseStates { router: why.clone(), service: why });
         self.worker.do_send(Drain);
     }
 
@@ -255,4 +290,35 @@ impl Engine {
     pub fn drop_calls(&self) {
         self.worker.do_send(DropCalls);
     }
+}
+
+/// What the redirectors begin with.
+fn view(listeners: &[(Part, SocketAddr)], settings: &Settings, directory: &Arc<Directory>, seed: u64) -> View {
+    let port_of = |wanted: Part| listeners.iter().find(|(part, _)| *part == wanted).map(|(_, at)| at.port());
+    let home = port_of(Part::UmService).map(|service_port| Home {
+        service_port,
+        worker_port: port_of(Part::UmWorker),
+        refuses: None,
+        full: None,
+    });
+    View {
+        directory: directory.clone(),
+        node: settings.node.clone(),
+        server: settings.server.clone(),
+        advertised: settings.advertised,
+        router_refuses: None,
+        home,
+        servers: View::servers_of(directory, &settings.node, &[]),
+        seed,
+    }
+}
+
+/// The addresses where calls are told to go elsewhere.
+fn redirecting(listeners: &[(Part, SocketAddr)]) -> Vec<(Role, SocketAddr)> {
+    let role = |part: Part| match part {
+        Part::CallRouter => Some(Role::Router),
+        Part::UmService => Some(Role::Service),
+        Part::UmWorker | Part::ReplacementWorker => None,
+    };
+    listeners.iter().filter_map(|(part, at)| Some((role(*part)?, *at))).collect()
 }

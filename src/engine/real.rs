@@ -13,7 +13,9 @@ use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::disk::{Disk, RealDisk};
-use super::environment::{BoxFuture, BoxStream, DatagramSocket, Environment, MediaSocket, StreamListener};
+use super::environment::{
+    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, MediaSocket, OneByOne, StreamListener,
+};
 
 /// Room for a burst of SIP requests while the Arbiter is busy with one of them.
 const SIP_BUFFER: usize = 4 << 20;
@@ -129,6 +131,10 @@ impl DatagramSocket for RealDatagramSocket {
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => self.socket.try_send_to(bytes, to).map(drop),
             Err(error) => Err(error),
         }
+    }
+
+    fn exchange(self: Arc<Self>) -> Box<dyn Exchange> {
+        Box::new(OneByOne::new(self))
     }
 }
 

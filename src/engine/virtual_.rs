@@ -10,7 +10,9 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::DuplexStream;
 
 use super::disk::{Disk, MemoryDisk};
-use super::environment::{BoxFuture, BoxStream, DatagramSocket, Environment, MediaSocket, StreamListener};
+use super::environment::{
+    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, MediaSocket, OneByOne, StreamListener,
+};
 use crate::protocol::random::Random;
 
 /// What a stream holds on its way, in octets.
@@ -227,6 +229,10 @@ impl DatagramSocket for VirtualSocket {
     fn send(&self, bytes: &[u8], to: SocketAddr) -> io::Result<()> {
         self.put(bytes, to);
         Ok(())
+    }
+
+    fn exchange(self: Arc<Self>) -> Box<dyn Exchange> {
+        Box::new(OneByOne::new(self))
     }
 }
 

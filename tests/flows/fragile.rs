@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use ringpost::engine::disk::Disk;
-use ringpost::engine::environment::{BoxFuture, BoxStream, DatagramSocket, Environment, MediaSocket, StreamListener};
+use ringpost::engine::environment::{
+    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, MediaSocket, OneByOne, StreamListener,
+};
 use ringpost::engine::virtual_::VirtualEnvironment;
 
 /// What is broken from now on, and what the node asked for.
@@ -112,6 +114,10 @@ impl DatagramSocket for Socket<Arc<dyn DatagramSocket>> {
     fn send(&self, bytes: &[u8], to: SocketAddr) -> io::Result<()> {
         assert!(!self.damage.0.sending.load(Ordering::Relaxed), "as the story wants it");
         self.inner.send(bytes, to)
+    }
+
+    fn exchange(self: Arc<Self>) -> Box<dyn Exchange> {
+        Box::new(OneByOne::new(self))
     }
 }
 

@@ -13,6 +13,7 @@ use actix_rt::{System, SystemRunner};
 use ringpost::actors::um_worker::Settings;
 use ringpost::admin::status::{Load, NodeStatus};
 use ringpost::directory::{Directory, SourceFile};
+use ringpost::engine::config::Part;
 use ringpost::engine::disk::{Disk, MemoryDisk, RealDisk};
 use ringpost::engine::virtual_::VirtualEnvironment;
 use ringpost::engine::{Engine, Parts, Placement};
@@ -34,6 +35,11 @@ use crate::sound::root;
 pub const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 /// The address of the sample organisation's gateway.
 pub const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Where the parts of the node listen.
+pub const ROUTER_PORT: u16 = 5060;
+pub const SERVICE_PORT: u16 = 5062;
+pub const WORKER_PORT: u16 = 5065;
 
 /// How far the clock is turned at once; what arrives is looked at after each.
 const STEP: Duration = Duration::from_millis(5);
@@ -71,6 +77,8 @@ pub struct Beginning {
     /// `None`: every address, as shipped.
     pub listen: Option<IpAddr>,
     pub rtp_ports: RangeInclusive<u16>,
+    /// The parts of the node that there are.
+    pub listening: Vec<Part>,
 }
 
 impl World {
@@ -98,6 +106,7 @@ impl World {
             home: HOME,
             listen: None,
             rtp_ports: 20_000..=20_999,
+            listening: vec![Part::CallRouter, Part::UmService, Part::UmWorker],
         };
         change(&mut beginning);
         World::begin(beginning)
@@ -121,15 +130,18 @@ impl World {
                 IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
                 IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
             };
-            let listen = SocketAddr::new(beginning.listen.unwrap_or(any), 5060);
+            let listen = beginning.listen.unwrap_or(any);
+            let parts =
+                [(Part::CallRouter, ROUTER_PORT), (Part::UmService, SERVICE_PORT), (Part::UmWorker, WORKER_PORT)];
+            let listeners = parts.map(|(part, port)| (part, SocketAddr::new(listen, port)));
+            let listeners = listeners.into_iter().filter(|(part, _)| beginning.listening.contains(part)).collect();
             let (prompts, faults) = Prompts::load(&RealDisk, None);
             assert!(faults.is_empty(), "{faults:?}");
             let postman = Postman::new(Maildir::open(disk.clone(), "mail".into()).unwrap(), trouble.clone());
             let parts = Parts {
                 environment: Arc::new(Fragile { world: environment.clone(), damage: damage.clone() }),
                 placement: Placement::here(),
-                datagram: vec![listen],
-                stream: vec![listen],
+                listeners,
                 stream_idle: Duration::from_secs(15 * 60),
                 settings: beginning.settings,
                 rtp_ports: beginning.rtp_ports,
@@ -157,7 +169,7 @@ impl World {
             now: Cell::new(beginning.age),
             names: Cell::new(0),
             seed: beginning.seed,
-            node: SocketAddr::new(beginning.home, 5060),
+            node: SocketAddr::new(beginning.home, WORKER_PORT),
             system,
         }));
         world.run(Duration::from_millis(50));
@@ -238,7 +250,7 @@ impl World {
 
     // ---- who is there
 
-    /// Where the node listens for SIP.
+    /// Where the node takes calls: its UM worker.
     pub fn node(&self) -> SocketAddr {
         self.0.node
     }

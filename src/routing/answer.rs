@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::decision::{RETRY_LATER, decide, unavailable};
 use super::understand::understand;
 use super::view::View;
-use super::{Role, contact};
+use super::{Role, contact, fast};
 use crate::protocol::random::mix;
 use crate::protocol::sip::dialog::{Refusal, options_answer};
 use crate::protocol::sip::endpoint::{response_way, stamp};
@@ -41,6 +41,15 @@ pub struct Refused {
 /// `out` is emptied and holds what goes out.
 pub fn answer(view: &View, role: Role, bytes: &[u8], flow: Flow, out: &mut Vec<u8>) -> Answer {
     out.clear();
+    if let Some(answer) = fast::answer(view, role, bytes, flow, out) {
+        return answer;
+    }
+    out.clear();
+    answer_any(view, role, bytes, flow, out)
+}
+
+/// The same for any message, taken apart as a whole.
+pub(super) fn answer_any(view: &View, role: Role, bytes: &[u8], flow: Flow, out: &mut Vec<u8>) -> Answer {
     let mut request = match Message::parse(bytes) {
         Ok(Message::Request(request)) => request,
         // nothing was asked

@@ -8,6 +8,8 @@
 mod answer;
 mod contact;
 mod decision;
+mod fast;
+mod proxy;
 mod understand;
 mod view;
 
@@ -24,3 +26,6 @@ pub enum Role {
     /// 5062: on to the worker that takes new calls.
     Service,
 }
+
+#[cfg(test)]
+mod tests;

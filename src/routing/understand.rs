@@ -9,7 +9,7 @@ use crate::directory::{
 };
 use crate::protocol::sip::calling_party::CallingParty;
 use crate::protocol::sip::dialog::Refusal;
-use crate::protocol::sip::diversion::{DiversionReason, diversions};
+use crate::protocol::sip::diversion::{Diversion, DiversionReason, diversions};
 use crate::protocol::sip::{HeaderName, NameAddr, Request, Status, Uri};
 
 /// What a call is, for whom, and through which gateway it comes. `peer` is the gateway's address.
@@ -23,13 +23,7 @@ pub fn understand(
     directory: &Directory,
 ) -> Result<Resolved, Refusal> {
     let to = request.headers.get(&HeaderName::To).map(NameAddr::parse).map(|to| to.uri).unwrap_or(Uri::parse(""));
-    let diverted: Vec<DivertedFrom> = diversions(request)
-        .into_iter()
-        .filter_map(|diversion| {
-            let reason = reason_for_call(&diversion.reason);
-            Some(DivertedFrom { user: diversion.user?, host: diversion.uri.host(), reason })
-        })
-        .collect();
+    let diverted: Vec<DivertedFrom> = diversions(request).into_iter().filter_map(diverted_from).collect();
     let calling = calling.and_then(|calling| {
         Some(CallerFacts { user: calling.uri.user()?, host: calling.uri.host(), anonymous: calling.withheld })
     });
@@ -46,16 +40,22 @@ pub fn understand(
 }
 
 /// The URI that was called first, when a redirect of ours has written it down.
-fn called(uri: &Uri) -> Option<Uri> {
+pub(super) fn called(uri: &Uri) -> Option<Uri> {
     uri.param(CALLED).filter(|called| !called.is_empty()).map(|called| Uri::parse(&called))
 }
 
-pub(super) fn refusal(refused: Refused) -> Refusal {
+fn refusal(refused: Refused) -> Refusal {
     let status = Status::new(refused.status).unwrap_or(Status::SERVER_INTERNAL_ERROR);
     Refusal::new(status, &refused.reason)
 }
 
-pub(super) fn reason_for_call(reason: &DiversionReason) -> ReasonForCall {
+/// `None`: the diversion names nobody.
+pub(super) fn diverted_from(diversion: Diversion) -> Option<DivertedFrom> {
+    let reason = reason_for_call(&diversion.reason);
+    Some(DivertedFrom { user: diversion.user?, host: diversion.uri.host(), reason })
+}
+
+fn reason_for_call(reason: &DiversionReason) -> ReasonForCall {
     match reason {
         DiversionReason::NoAnswer => ReasonForCall::DivertNoAnswer,
         DiversionReason::UserBusy => ReasonForCall::DivertBusy,

@@ -38,7 +38,7 @@ fn a_node_that_cannot_read_its_sip_socket_says_so() {
     assert_eq!(world.status().problems, [""; 0]);
     world.damage().sip_cannot_be_read();
     for port in [ROUTER_PORT, SERVICE_PORT, WORKER_PORT] {
-        world.gateway().call_for_alice().to_port(port).dial();
+        world.gateway().call_for_alice().calling_port(port).dial();
     }
     world.run(Duration::from_millis(100));
     let problems = world.status().problems;

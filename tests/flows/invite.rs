@@ -115,7 +115,7 @@ impl Invite {
     }
 
     /// Calls another part of the node than the worker.
-    pub fn to_port(mut self, port: u16) -> Invite {
+    pub fn calling_port(mut self, port: u16) -> Invite {
         self.node.set_port(port);
         self
     }

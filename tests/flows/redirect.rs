@@ -19,7 +19,7 @@ fn redirected(caller: &mut Caller) -> String {
 fn diverted_call_is_redirected_twice_and_its_message_is_in_the_mailbox() {
     for transport in [Transport::Udp, Transport::Tcp, Transport::TrickledTcp] {
         let world = World::new();
-        let mut caller = world.gateway().call_for_alice().to_port(ROUTER_PORT).over(transport).dial();
+        let mut caller = world.gateway().call_for_alice().calling_port(ROUTER_PORT).over(transport).dial();
         let by_router = caller.expect(302);
         caller.follow(&by_router);
         let by_service = caller.expect(302);
@@ -41,7 +41,7 @@ fn diverted_call_is_redirected_twice_and_its_message_is_in_the_mailbox() {
 fn redirected_call_finds_its_mailbox_without_the_headers_it_had() {
     let world = World::new();
     let mut first =
-        world.gateway().invite("5000").diverted_from("1002", Diverted::UserBusy).to_port(ROUTER_PORT).dial();
+        world.gateway().invite("5000").diverted_from("1002", Diverted::UserBusy).calling_port(ROUTER_PORT).dial();
     let redirect = first.expect(302);
     let mut second = world.gateway().invite("5000").ready();
     second.follow(&redirect);
@@ -57,14 +57,14 @@ fn redirected_call_finds_its_mailbox_without_the_headers_it_had() {
 #[test]
 fn extension_called_directly_stays_the_called_party() {
     let world = World::new();
-    let mut caller = world.gateway().invite("1001").to_port(ROUTER_PORT).dial();
+    let mut caller = world.gateway().invite("1001").calling_port(ROUTER_PORT).dial();
     assert_eq!(redirected(&mut caller), "sip:1001@192.0.2.1:5062;transport=udp");
 }
 
 #[test]
 fn called_address_is_kept_where_its_host_counts() {
     let world = World::new();
-    let invite = world.gateway().invite("dana.scully").calling_host("example.test").to_port(ROUTER_PORT);
+    let invite = world.gateway().invite("dana.scully").calling_host("example.test").calling_port(ROUTER_PORT);
     let mut caller = invite.dial();
     let redirect = caller.expect(302);
     let contact = "sip:dana.scully@192.0.2.1:5062;transport=udp;called=sip%3Adana.scully%40example.test";
@@ -83,12 +83,12 @@ fn refusals_are_those_of_the_worker() {
     let world = World::new();
     for port in [ROUTER_PORT, SERVICE_PORT] {
         let stranger = world.peer("198.51.100.66".parse().unwrap());
-        let refused = stranger.call_for_alice().to_port(port).dial().expect(403);
+        let refused = stranger.call_for_alice().calling_port(port).dial().expect(403);
         assert!(refused.get("Warning").contains("198.51.100.66 is not the address of a UM IP gateway"));
         assert!(refused.tag("To").is_some());
-        let refused = world.gateway().invite("1999").to_port(port).dial().expect(404);
+        let refused = world.gateway().invite("1999").calling_port(port).dial().expect(404);
         assert!(refused.get("Warning").contains("1999"), "{}", refused.get("Warning"));
-        let mut odd = world.gateway().call_for_alice().header("Require", "replaces").to_port(port).ready();
+        let mut odd = world.gateway().call_for_alice().header("Require", "replaces").calling_port(port).ready();
         odd.dial();
         assert_eq!(odd.expect(420).get("Unsupported"), "replaces");
     }
@@ -97,7 +97,7 @@ fn refusals_are_those_of_the_worker() {
 #[test]
 fn copies_of_an_invite_get_the_same_answer() {
     let world = World::new();
-    let mut caller = world.gateway().call_for_alice().to_port(ROUTER_PORT).dial();
+    let mut caller = world.gateway().call_for_alice().calling_port(ROUTER_PORT).dial();
     let first = caller.expect_without_ack(302);
     caller.dial_again();
     assert_eq!(caller.expect(302).to_bytes(), first.to_bytes());
@@ -108,19 +108,19 @@ fn options_tells_whether_calls_are_taken() {
     let world = World::new();
     let router = world.engine().call_router();
     for port in [ROUTER_PORT, SERVICE_PORT] {
-        let mut ping = world.gateway().invite("ringpost").to_port(port).ready();
+        let mut ping = world.gateway().invite("ringpost").calling_port(port).ready();
         ping.outside_dialog("OPTIONS");
         ping.expect(200);
     }
     let why = Some("UMCallRouter is Draining (requester Maintenance)".to_owned());
     router.do_send(UseStates { router: why, service: None });
     world.run(Duration::from_millis(10));
-    let mut ping = world.gateway().invite("ringpost").to_port(ROUTER_PORT).ready();
+    let mut ping = world.gateway().invite("ringpost").calling_port(ROUTER_PORT).ready();
     ping.outside_dialog("OPTIONS");
     assert!(ping.expect(503).get("Warning").contains("Draining"));
-    let refused = world.gateway().call_for_alice().to_port(ROUTER_PORT).dial().expect(503);
+    let refused = world.gateway().call_for_alice().calling_port(ROUTER_PORT).dial().expect(503);
     assert_eq!(refused.get("Retry-After"), "10");
-    world.gateway().call_for_alice().to_port(SERVICE_PORT).dial().expect(302);
+    world.gateway().call_for_alice().calling_port(SERVICE_PORT).dial().expect(302);
 }
 
 #[test]
@@ -130,16 +130,16 @@ fn service_without_worker_or_room_asks_to_come_again() {
     router.do_send(WorkerChanged(None));
     world.run(Duration::from_millis(10));
     for port in [ROUTER_PORT, SERVICE_PORT] {
-        let refused = world.gateway().call_for_alice().to_port(port).dial().expect(503);
+        let refused = world.gateway().call_for_alice().calling_port(port).dial().expect(503);
         assert_eq!(refused.get("Retry-After"), "1");
     }
     router.do_send(WorkerChanged(Some(5067)));
     world.run(Duration::from_millis(10));
-    let mut caller = world.gateway().call_for_alice().to_port(SERVICE_PORT).dial();
+    let mut caller = world.gateway().call_for_alice().calling_port(SERVICE_PORT).dial();
     assert!(redirected(&mut caller).starts_with("sip:5000@192.0.2.1:5067;"));
     router.do_send(ServiceFull(Some("this server has its 100 calls (MaxCallsAllowed)".to_owned())));
     world.run(Duration::from_millis(10));
-    let refused = world.gateway().call_for_alice().to_port(SERVICE_PORT).dial().expect(503);
+    let refused = world.gateway().call_for_alice().calling_port(SERVICE_PORT).dial().expect(503);
     assert_eq!(refused.get("Retry-After"), "10");
     assert!(refused.get("Warning").contains("MaxCallsAllowed"));
 }
@@ -152,7 +152,8 @@ const SERVERS: &str = "[[service]]\nname = \"um2.example.test\"\naddress = \"192
 #[test]
 fn mailbox_is_answered_by_its_home_server_while_that_answers() {
     let world = World::with(|beginning| beginning.organisation(SERVERS));
-    let diverted = || world.gateway().invite("5000").diverted_from("1777", Diverted::NoAnswer).to_port(ROUTER_PORT);
+    let diverted =
+        || world.gateway().invite("5000").diverted_from("1777", Diverted::NoAnswer).calling_port(ROUTER_PORT);
     let contact = redirected(&mut diverted().dial());
     assert_eq!(contact, "sip:5000@192.0.2.3:6062;transport=udp;target=1777;cause=408");
     let health = |up| ServerHealth { server: "um3.example.test".parse().unwrap(), up };
@@ -171,7 +172,7 @@ fn calls_for_a_pilot_are_spread_over_the_servers_in_service() {
     let chosen = |calls: usize| {
         let mut counts = [0; 3];
         for _ in 0..calls {
-            let contact = redirected(&mut world.gateway().invite("5000").to_port(ROUTER_PORT).dial());
+            let contact = redirected(&mut world.gateway().invite("5000").calling_port(ROUTER_PORT).dial());
             let servers = ["192.0.2.1:5062", "192.0.2.2:5062", "192.0.2.3:6062"];
             let server = servers.iter().position(|server| contact.contains(server)).expect("a server of ours");
             counts[server] += 1;
@@ -190,6 +191,6 @@ fn calls_for_a_pilot_are_spread_over_the_servers_in_service() {
 #[test]
 fn router_without_any_um_service_says_so() {
     let world = World::with(|beginning| beginning.listening = vec![Part::CallRouter]);
-    let refused = world.gateway().call_for_alice().to_port(ROUTER_PORT).dial().expect(480);
+    let refused = world.gateway().call_for_alice().calling_port(ROUTER_PORT).dial().expect(480);
     assert!(refused.get("Warning").contains("no UM service"), "{}", refused.get("Warning"));
 }

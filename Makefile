@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 
-.PHONY: run build test check peers bench prompts
+.PHONY: run build test check peers bench prompts man
 
 run: build ## build, start the node with config/ as shipped
 	@target/release/ringpost serve
@@ -28,3 +28,8 @@ bench: ## what a call costs; docs/PERFORMANCE.md keeps the figures
 
 prompts: ## render prompts/*/catalogue.toml to sound files (needs what docs/prompts.md names)
 	scripts/render-prompts
+
+man: build ## manual pages and shell completions, for packages: target/man, target/completion
+	target/release/ringpost man target/man
+	@mkdir -p target/completion
+	for shell in bash zsh fish; do target/release/ringpost completion $$shell >target/completion/ringpost.$$shell; done

@@ -8,6 +8,7 @@
 //! * [`apps`] - what a caller meets: call answering
 //! * [`prompts`] - what is said: the catalogue, and the sound files behind it
 //! * [`mailbox`] - the message, the spool that never loses it, the stores it is delivered to
+//! * [`metrics`] - what a node counts and measures, for Prometheus
 //! * [`records`] - what is known of calls in progress and of those that ended
 //! * [`store`] - what a node remembers between two lives
 //! * [`link`] - what a node and its UM workers tell each other
@@ -24,6 +25,7 @@ pub mod engine;
 pub mod link;
 pub mod mailbox;
 pub mod media;
+pub mod metrics;
 pub mod prompts;
 pub mod protocol;
 pub mod records;

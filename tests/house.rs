@@ -82,7 +82,19 @@ const RULES: &[Rule] = &[
         must_not_name: &["actix", "std::fs", "SystemTime", "Timestamp::now", "Zoned::now", "getrandom"],
     },
     Rule { room: "routing", may_use: &["routing", "protocol", "directory"], must_not_name: OUTSIDE },
+    Rule { room: "metrics", may_use: &["metrics", "records"], must_not_name: OUTSIDE },
+    Rule {
+        room: "admin/exchange",
+        may_use: &["admin", "link", "directory"],
+        must_not_name: &["actix", "tokio", "std::fs", "SystemTime", "Timestamp::now", "Zoned::now", "std::process"],
+    },
+    Rule {
+        room: "admin/edit",
+        may_use: &["admin::settings", "directory"],
+        must_not_name: &["actix", "tokio", "std::fs", "SystemTime", "Timestamp::now", "Zoned::now", "std::process"],
+    },
     Rule { room: "records", may_use: &["records"], must_not_name: OUTSIDE },
+    Rule { room: "link/supervision", may_use: &["link"], must_not_name: OUTSIDE },
     Rule { room: "link", may_use: &["link", "records", "mailbox::EntryId"], must_not_name: WORLD },
     Rule {
         room: "store",
@@ -99,6 +111,7 @@ const RULES: &[Rule] = &[
             "apps",
             "prompts",
             "mailbox",
+            "metrics",
             "engine",
             "records",
             "link",

@@ -35,6 +35,7 @@ impl Node {
             .env("RINGPOST__SIP__CALL_ROUTER_PORT", ports[0].to_string())
             .env("RINGPOST__SIP__UM_SERVICE_PORT", ports[1].to_string())
             .env("RINGPOST__SIP__UM_WORKER_PORT", ports[2].to_string())
+            .env("RINGPOST__ADMIN__ADDRESS", "127.0.0.1:0")
             .env("RINGPOST__MAX_CALLS_ALLOWED", "2000")
             .stdout(Stdio::null())
             .stderr(fs::File::create(folder.join("log")).expect("a log file"))

@@ -2,16 +2,18 @@
 //! Knows: spool, courier, clocks. Must not: decide when a message is tried; the queue does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
+use jiff::Timestamp;
 
 use super::alarm::Alarm;
 use crate::engine::Environment;
 use crate::engine::environment::blocking;
 use crate::mailbox::delivery::{Command, DeliveryState, Event, Queue};
 use crate::mailbox::{Courier, Entry, EntryId, Spool, SpoolError};
+use crate::metrics::{Delivered, Metrics};
 
 /// Attempts under way at once.
 const PARALLEL: usize = 8;
@@ -26,6 +28,7 @@ pub struct Delivery {
     commands: Vec<Command>,
     alarm: Alarm,
     waiting: DeliveryBacklog,
+    metrics: Arc<Metrics>,
     look: LookState,
     /// Moved to `failed/` (or not, if the disk refused) since the last look began.
     parked: Vec<EntryId>,
@@ -42,11 +45,28 @@ enum LookState {
 
 /// How many messages wait; shared, so that it can be known without asking.
 #[derive(Clone, Default)]
-pub struct DeliveryBacklog(Arc<AtomicUsize>);
+pub struct DeliveryBacklog(Arc<Backlog>);
+
+struct Backlog {
+    messages: AtomicUsize,
+    /// Unix milliseconds; `i64::MAX`: nothing waits.
+    oldest: AtomicI64,
+}
+
+impl Default for Backlog {
+    fn default() -> Backlog {
+        Backlog { messages: AtomicUsize::new(0), oldest: AtomicI64::new(i64::MAX) }
+    }
+}
 
 impl DeliveryBacklog {
     pub fn len(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.0.messages.load(Ordering::Relaxed)
+    }
+
+    /// Since when the oldest message waits.
+    pub fn oldest(&self) -> Option<Timestamp> {
+        Timestamp::from_millisecond(self.0.oldest.load(Ordering::Relaxed)).ok()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -65,7 +85,6 @@ pub struct Look;
 pub struct Finished {
     pub id: EntryId,
     pub mailbox: String,
-    pub state: DeliveryState,
 }
 
 /// What an attempt came to.
@@ -74,7 +93,12 @@ pub struct Finished {
 struct Attempted(Event);
 
 impl Delivery {
-    pub fn new(environment: Arc<dyn Environment>, spool: Spool, courier: Courier) -> (Delivery, DeliveryBacklog) {
+    pub fn new(
+        environment: Arc<dyn Environment>,
+        spool: Spool,
+        courier: Courier,
+        metrics: Arc<Metrics>,
+    ) -> (Delivery, DeliveryBacklog) {
         let waiting = DeliveryBacklog::default();
         let delivery = Delivery {
             environment,
@@ -84,6 +108,7 @@ impl Delivery {
             commands: Vec::new(),
             alarm: Alarm::default(),
             waiting: waiting.clone(),
+            metrics,
             look: LookState::Idle,
             parked: Vec::new(),
         };
@@ -98,7 +123,9 @@ impl Delivery {
             self.carry_out(command, ctx);
         }
         self.commands = commands;
-        self.waiting.0.store(self.queue.len(), Ordering::Relaxed);
+        let oldest = self.queue.oldest().map_or(i64::MAX, Timestamp::as_millisecond);
+        self.waiting.0.messages.store(self.queue.len(), Ordering::Relaxed);
+        self.waiting.0.oldest.store(oldest, Ordering::Relaxed);
         if let Some(deadline) = self.queue.next_deadline() {
             // at least a second: a deadline that has passed is waiting for an attempt to end, which wakes us too
             let wait = Duration::try_from(deadline.duration_since(now)).unwrap_or_default().max(Duration::from_secs(1));
@@ -118,6 +145,7 @@ impl Delivery {
                 ctx.spawn(attempt.into_actor(self).map(|event, _, ctx| ctx.notify(Attempted(event))));
             }
             Command::Remember { id, state } => {
+                self.metrics.delivery_attempted(Delivered::Failed);
                 let error = state.last_error.as_deref().unwrap_or_default();
                 let next = state.next_attempt.map(tracing::field::display);
                 tracing::warn!(message = %id, attempts = state.attempts, error, next_attempt = next, "message waits");
@@ -126,6 +154,7 @@ impl Delivery {
                 ctx.spawn(noted.into_actor(self).map(|noted, _, _| log_failure(noted)));
             }
             Command::Park { id, state } => {
+                self.metrics.delivery_attempted(Delivered::Parked);
                 let error = state.last_error.as_deref().unwrap_or_default();
                 tracing::error!(
                     message = %id,
@@ -211,7 +240,8 @@ impl Handler<Look> for Delivery {
 impl Handler<Finished> for Delivery {
     type Result = ();
 
-    fn handle(&mut self, Finished { id, mailbox, state }: Finished, ctx: &mut Self::Context) {
+    fn handle(&mut self, Finished { id, mailbox }: Finished, ctx: &mut Self::Context) {
+        let state = DeliveryState::new(self.environment.wall());
         self.step(Event::Ready { id, mailbox, state }, ctx);
     }
 }
@@ -222,6 +252,10 @@ impl Handler<Attempted> for Delivery {
     fn handle(&mut self, Attempted(event): Attempted, ctx: &mut Self::Context) {
         if let Event::Delivered(id) = &event {
             tracing::info!(message = %id, "message delivered");
+            if let Some(since) = self.queue.waits_since(id) {
+                let waited = self.environment.wall().duration_since(since);
+                self.metrics.delivered(waited.try_into().unwrap_or_default());
+            }
         }
         self.step(event, ctx);
     }

@@ -274,7 +274,7 @@ impl Dialog {
             outputs: Vec::new(),
             ticks: 0,
         };
-        Some(Actor::start_in_arbiter(&equipment.media, |_| stream))
+        Some(equipment.media.start(|_| stream))
     }
 
     // ---- the end

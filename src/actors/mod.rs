@@ -3,7 +3,8 @@
 //! machine could decide, or block an Arbiter.
 //!
 //! A call walks [`transport`] -> [`sip_endpoint`] -> [`um_worker`] -> [`dialog`] <-> [`rtp_stream`] ->
-//! [`spool_writer`] -> [`delivery`].
+//! [`spool_writer`] in a worker process, and from there over [`node_link`] and [`um_service`] -> [`delivery`] in the
+//! node.
 
 mod alarm;
 pub mod call;
@@ -11,9 +12,12 @@ pub mod call_router;
 pub mod delivery;
 pub mod dialog;
 pub mod media_clock;
+pub mod node_link;
 pub mod rtp_ports;
 pub mod rtp_stream;
 pub mod sip_endpoint;
+pub mod spool_keeper;
 pub mod spool_writer;
 pub mod transport;
+pub mod um_service;
 pub mod um_worker;

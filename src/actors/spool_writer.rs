@@ -9,9 +9,9 @@ use std::time::Duration;
 use actix::prelude::*;
 use jiff::Timestamp;
 
-use super::delivery::{self, Delivery, Look};
 use crate::apps::conversation::Outcome;
 use crate::engine::Environment;
+use crate::mailbox::spool::Recovered;
 use crate::mailbox::{CallDetails, Entry, EntryId, Importance, Recording, Sensitivity, Spool, SpoolError};
 
 /// Recorded audio is durable after so long.
@@ -19,16 +19,18 @@ const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// Up to so many recordings are synced one by one; more are synced by one call for all.
 const SYNC_SINGLY: usize = 4;
 /// What a crash cut off is a message from this length on.
-const SHORTEST_MESSAGE: Duration = Duration::from_secs(2);
+pub(super) const SHORTEST_MESSAGE: Duration = Duration::from_secs(2);
 /// A recording whose end could not be written is tried again.
-const RECOVER_EVERY: Duration = Duration::from_secs(30);
+pub(super) const RECOVER_EVERY: Duration = Duration::from_secs(30);
 /// So many endings that could not be written are remembered.
 const UNWRITTEN: usize = 256;
 
 pub struct SpoolWriter {
     environment: Arc<dyn Environment>,
     spool: Spool,
-    delivery: Addr<Delivery>,
+    /// The name of this process in what it records.
+    owner: String,
+    ready: Recipient<Spooled>,
     open: HashMap<EntryId, Open>,
     /// Endings the disk refused, the oldest first.
     unwritten: VecDeque<Unwritten>,
@@ -73,6 +75,7 @@ pub struct SpoolState(Arc<SpoolFlags>);
 struct SpoolFlags {
     no_room: AtomicBool,
     recordings: AtomicUsize,
+    unwritten: AtomicUsize,
 }
 
 impl SpoolState {
@@ -81,10 +84,27 @@ impl SpoolState {
         !self.0.no_room.load(Ordering::Relaxed)
     }
 
+    /// Endings of calls that the disk refused and that are tried again.
+    pub fn unwritten(&self) -> usize {
+        self.0.unwritten.load(Ordering::Relaxed)
+    }
+
     /// Recordings that are open.
     pub fn recordings(&self) -> usize {
         self.0.recordings.load(Ordering::Relaxed)
     }
+}
+
+/// A message is in `ready/`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub enum Spooled {
+    Message {
+        id: EntryId,
+        mailbox: String,
+    },
+    /// Some are, by an earlier attempt or an earlier process.
+    Some,
 }
 
 /// A recording begins. When it cannot be written, now or later, `call` is told.
@@ -168,12 +188,19 @@ impl From<Outcome> for Ending {
 }
 
 impl SpoolWriter {
-    pub fn new(environment: Arc<dyn Environment>, spool: Spool, delivery: Addr<Delivery>) -> (SpoolWriter, SpoolState) {
+    /// `owner`: the name of this process, for as long as which lives nobody else finishes its recordings.
+    pub fn new(
+        environment: Arc<dyn Environment>,
+        spool: Spool,
+        owner: String,
+        ready: Recipient<Spooled>,
+    ) -> (SpoolWriter, SpoolState) {
         let state = SpoolState::default();
         let writer = SpoolWriter {
             environment,
-            spool,
-            delivery,
+            spool: spool.owned_by(&owner),
+            owner,
+            ready,
             open: HashMap::new(),
             unwritten: VecDeque::new(),
             unsynced: BTreeSet::new(),
@@ -218,7 +245,7 @@ impl SpoolWriter {
         }
     }
 
-    /// Finishes what an earlier process, or an earlier attempt, could not.
+    /// Finishes what an earlier attempt of this process could not.
     fn recover(&mut self, _: &mut Context<Self>) {
         for mut unwritten in std::mem::take(&mut self.unwritten) {
             match self.write_ending(&mut unwritten) {
@@ -226,21 +253,15 @@ impl SpoolWriter {
                 Err(error) => self.remember(unwritten, &error),
             }
         }
-        let recovered = match self.spool.recover(SHORTEST_MESSAGE, self.environment.wall()) {
+        self.count();
+        let owner = &self.owner;
+        let is_ours = &mut |_: &str, of: Option<&str>| of == Some(owner);
+        let recovered = match self.spool.recover_of(SHORTEST_MESSAGE, self.environment.wall(), is_ours) {
             Ok(recovered) => recovered,
             Err(error) => return tracing::error!(%error, "recordings that had not ended cannot be finished yet"),
         };
-        for id in recovered.finished.iter().chain(&recovered.missed) {
-            tracing::warn!(message = %id, "call that had been cut off is kept");
-        }
-        for (folder, reason) in &recovered.damaged {
-            tracing::error!(folder, reason, "ALARM: message cannot be read; it is kept in spool/failed");
-        }
-        for error in &recovered.errors {
-            tracing::error!(%error, "recording cannot be finished yet");
-        }
-        if !recovered.finished.is_empty() || !recovered.missed.is_empty() {
-            self.delivery.do_send(Look);
+        if log_recovered(&recovered) {
+            self.ready.do_send(Spooled::Some);
         }
     }
 
@@ -287,7 +308,7 @@ impl SpoolWriter {
         let id = &unwritten.details.id;
         // an earlier attempt has done it: what it could not say is that it is done
         if matches!(error, SpoolError::Exists(_)) {
-            self.delivery.do_send(Look);
+            self.ready.do_send(Spooled::Some);
             return;
         }
         tracing::error!(message = %id, %error, "ending of the call cannot be written; it is tried again every 30 s");
@@ -302,12 +323,27 @@ impl SpoolWriter {
 
     fn announce(&self, entry: Entry) {
         let mailbox = entry.record.details.mailbox.alias.clone();
-        self.delivery.do_send(delivery::Finished { id: entry.id().clone(), mailbox, state: entry.delivery });
+        self.ready.do_send(Spooled::Message { id: entry.id().clone(), mailbox });
     }
 
     fn count(&self) {
         self.state.0.recordings.store(self.open.len(), Ordering::Relaxed);
+        self.state.0.unwritten.store(self.unwritten.len(), Ordering::Relaxed);
     }
+}
+
+/// Says what recovery did; whether something is ready now.
+pub(super) fn log_recovered(recovered: &Recovered) -> bool {
+    for id in recovered.finished.iter().chain(&recovered.missed) {
+        tracing::warn!(message = %id, "call that had been cut off is kept");
+    }
+    for (folder, reason) in &recovered.damaged {
+        tracing::error!(folder, reason, "ALARM: message cannot be read; it is kept in spool/failed");
+    }
+    for error in &recovered.errors {
+        tracing::error!(%error, "recording cannot be finished yet");
+    }
+    !recovered.finished.is_empty() || !recovered.missed.is_empty()
 }
 
 impl Actor for SpoolWriter {

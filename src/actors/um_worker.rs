@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
@@ -16,7 +16,8 @@ use super::rtp_ports::RtpPorts;
 use super::sip_endpoint::{Forget, Incoming, Outgoing, Own, SipEndpoint};
 use super::spool_writer::{SpoolState, SpoolWriter};
 use crate::directory::Directory;
-use crate::engine::Environment;
+use crate::engine::{Environment, Place};
+use crate::link::{CallSelector, Settings};
 use crate::mailbox::greetings::Greetings;
 use crate::prompts::Prompts;
 use crate::protocol::sip::dialog::{Refusal, options_answer};
@@ -35,37 +36,39 @@ pub struct Equipment {
     pub spool_state: SpoolState,
     pub clock: Addr<MediaClock>,
     /// Where media streams run.
-    pub media: ArbiterHandle,
+    pub media: Place,
     pub ports: RtpPorts,
     pub prompts: Arc<Prompts>,
     pub greetings: Greetings,
     pub settings: Arc<Settings>,
 }
 
-/// What the node's configuration says about calls.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Name of this server, in Server headers and Message-IDs.
-    pub server: String,
-    pub node: String,
-    /// What peers of its IP version are told to send to; for others, and when not set, the address of the way to them.
-    pub advertised: Option<IpAddr>,
-    pub max_calls: usize,
-    pub media_timeout: Duration,
-    pub session_expires: Duration,
-    pub min_se: Duration,
-}
+/// A worker that is being replaced still takes calls for so long: those that were sent to it just before.
+pub const STRAGGLERS: Duration = Duration::from_secs(10);
 
 pub struct UmWorker {
     equipment: Equipment,
     directory: Arc<Directory>,
-    calls: HashMap<DialogKey, Addr<Dialog>>,
+    calls: HashMap<DialogKey, Taken>,
     /// Calls whose caller is still there: what MaxCallsAllowed counts. Those that only finish their message do not.
     talking: HashSet<DialogKey>,
     /// Our address on the way to each gateway that has called since the directory came in force; the routing table is
     /// asked once.
     addresses: HashMap<IpAddr, IpAddr>,
-    draining: bool,
+    limit: Limit,
+    /// No calls are taken, for this reason.
+    refuse: Option<String>,
+    /// Since when another worker takes the calls.
+    draining: Option<Instant>,
+    /// Who is told how many calls there are.
+    count: Recipient<CallCount>,
+}
+
+/// A call that was taken.
+struct Taken {
+    dialog: Addr<Dialog>,
+    gateway: String,
+    call_id: String,
 }
 
 /// A new directory is in force: the next call is understood by it.
@@ -83,39 +86,72 @@ pub struct CallerGone(pub DialogKey);
 #[rtype(result = "()")]
 pub struct CallEnded(pub DialogKey);
 
-/// How many calls there are.
-#[derive(Message)]
-#[rtype(result = "usize")]
-pub struct CountCalls;
+/// How many calls the node may have, and how many its other workers have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct Limit {
+    pub max_calls: u32,
+    pub elsewhere: u32,
+}
 
-/// Take no new calls.
+/// Take no calls, and tell their gateways why; `None`: take them.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Refuse(pub Option<String>);
+
+/// Another worker takes the calls from now on.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Drain;
 
-/// End every call now.
+/// End these calls now.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct DropCalls;
+pub struct DropCalls(pub CallSelector);
+
+/// How many calls there are.
+#[derive(Message)]
+#[rtype(result = "CallCount")]
+pub struct CountCalls;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Message, MessageResponse)]
+#[rtype(result = "()")]
+pub struct CallCount {
+    /// That hold anything.
+    pub calls: usize,
+    /// Whose caller is still there.
+    pub talking: usize,
+}
 
 impl UmWorker {
-    pub fn new(equipment: Equipment, directory: Arc<Directory>) -> UmWorker {
+    pub fn new(
+        equipment: Equipment,
+        directory: Arc<Directory>,
+        limit: Limit,
+        refuse: Option<String>,
+        count: Recipient<CallCount>,
+    ) -> UmWorker {
         UmWorker {
             equipment,
             directory,
             calls: HashMap::new(),
             talking: HashSet::new(),
             addresses: HashMap::new(),
-            draining: false,
+            limit,
+            refuse,
+            draining: None,
+            count,
         }
     }
 
     fn invite(&mut self, key: DialogKey, incoming: Incoming, ctx: &mut Context<Self>) {
         match self.admit(&incoming) {
             Ok(call) => {
+                let (gateway, call_id) = (call.details.gateway.clone(), call.details.call_id.clone());
                 let dialog = Dialog::start(key, call, incoming, self.equipment.clone(), ctx.address());
-                self.calls.insert(key, dialog.clone());
+                self.calls.insert(key, Taken { dialog: dialog.clone(), gateway, call_id });
                 self.talking.insert(key);
+                self.tell_count();
                 self.equipment.endpoint.do_send(Own { key, dialog });
             }
             Err(refusal) => {
@@ -136,23 +172,38 @@ impl UmWorker {
 
     /// Whether and how a call is taken.
     fn admit(&mut self, incoming: &Incoming) -> Result<Call, Refusal> {
-        let settings = &self.equipment.settings;
         let busy = |text: &str| Refusal::new(Status::SERVICE_UNAVAILABLE, text).retry_after(RETRY_AFTER);
-        if self.draining {
-            return Err(busy("this server is going out of service"));
+        if let Some(why) = self.refusing() {
+            return Err(busy(why));
         }
-        if self.talking.len() >= settings.max_calls {
-            return Err(busy(&format!("this server has its {} calls (MaxCallsAllowed)", settings.max_calls)));
+        let Limit { max_calls, elsewhere } = self.limit;
+        if self.talking.len() as u64 + u64::from(elsewhere) >= u64::from(max_calls) {
+            return Err(busy(&format!("this server has its {max_calls} calls (MaxCallsAllowed)")));
         }
         let Self { equipment, directory, addresses, .. } = self;
         Call::place(incoming, directory, equipment, |flow| address_towards(flow, equipment, addresses))
     }
 
+    /// Why no call is taken at this moment.
+    fn refusing(&self) -> Option<&str> {
+        let now = self.equipment.environment.now();
+        let over = self.draining.is_some_and(|since| now.saturating_duration_since(since) >= STRAGGLERS);
+        self.refuse.as_deref().or(over.then_some("another worker of this server takes the calls"))
+    }
+
+    fn tell_count(&self) {
+        self.count.do_send(self.count());
+    }
+
+    fn count(&self) -> CallCount {
+        CallCount { calls: self.calls.len(), talking: self.talking.len() }
+    }
+
     /// Answers a request outside any dialog that is no INVITE.
     fn answer(&self, Incoming { transaction, request, .. }: Incoming) {
         let response = match request.method {
-            Method::Options if self.draining => {
-                Refusal::new(Status::SERVICE_UNAVAILABLE, "this server is going out of service")
+            Method::Options if self.refusing().is_some() => {
+                Refusal::new(Status::SERVICE_UNAVAILABLE, self.refusing().unwrap_or_default())
                     .retry_after(RETRY_AFTER)
                     .response(&request)
             }
@@ -213,7 +264,9 @@ impl Handler<CallerGone> for UmWorker {
     type Result = ();
 
     fn handle(&mut self, CallerGone(key): CallerGone, _: &mut Self::Context) {
-        self.talking.remove(&key);
+        if self.talking.remove(&key) {
+            self.tell_count();
+        }
     }
 }
 
@@ -223,14 +276,31 @@ impl Handler<CallEnded> for UmWorker {
     fn handle(&mut self, CallEnded(key): CallEnded, _: &mut Self::Context) {
         self.talking.remove(&key);
         self.calls.remove(&key);
+        self.tell_count();
     }
 }
 
 impl Handler<CountCalls> for UmWorker {
-    type Result = usize;
+    type Result = CallCount;
 
-    fn handle(&mut self, _: CountCalls, _: &mut Self::Context) -> usize {
-        self.calls.len()
+    fn handle(&mut self, _: CountCalls, _: &mut Self::Context) -> CallCount {
+        self.count()
+    }
+}
+
+impl Handler<Limit> for UmWorker {
+    type Result = ();
+
+    fn handle(&mut self, limit: Limit, _: &mut Self::Context) {
+        self.limit = limit;
+    }
+}
+
+impl Handler<Refuse> for UmWorker {
+    type Result = ();
+
+    fn handle(&mut self, Refuse(refuse): Refuse, _: &mut Self::Context) {
+        self.refuse = refuse;
     }
 }
 
@@ -238,15 +308,19 @@ impl Handler<Drain> for UmWorker {
     type Result = ();
 
     fn handle(&mut self, _: Drain, _: &mut Self::Context) {
-        self.draining = true;
+        self.draining.get_or_insert(self.equipment.environment.now());
     }
 }
 
 impl Handler<DropCalls> for UmWorker {
     type Result = ();
 
-    fn handle(&mut self, _: DropCalls, _: &mut Self::Context) {
-        self.draining = true;
-        self.calls.values().for_each(|dialog| dialog.do_send(HangUp));
+    fn handle(&mut self, DropCalls(which): DropCalls, _: &mut Self::Context) {
+        let chosen = self.calls.values().filter(|call| match &which {
+            CallSelector::All => true,
+            CallSelector::IpGateway(name) => call.gateway.eq_ignore_ascii_case(name),
+            CallSelector::Call(call_id) => call.call_id == *call_id,
+        });
+        chosen.for_each(|call| call.dialog.do_send(HangUp));
     }
 }

@@ -1,5 +1,6 @@
-//! The control socket: a Unix socket in the data folder; whoever connects is told the node's status as JSON.
-//! Knows: the socket and the engine. Must not: change anything; commands come with the administration.
+//! The control socket: a Unix socket in the data folder. Whoever may connect is the node's owner: each frame is a
+//! [`Request`], each is answered by one [`Answer`].
+//! Knows: the socket and the framing. Must not: know what a command does.
 
 use std::fs::File;
 use std::io;
@@ -8,14 +9,17 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
+use super::command::{Answer, Request};
+use super::execute::{Node, execute};
 use super::status::NodeStatus;
-use crate::engine::Engine;
+use crate::link::{self, LinkError};
 
-/// A node that does not answer for so long is not healthy.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// A node that does not say how it is for so long is not healthy.
+const STATUS_WITHIN: Duration = Duration::from_secs(5);
+/// Commands may wait for files, for a refresh, or for a call.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// Why a node's status could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -24,10 +28,12 @@ pub enum ControlError {
     NotRunning { path: PathBuf, error: io::Error },
     #[error("another node runs with the data folder {}", data.display())]
     Taken { data: PathBuf },
-    #[error("the node does not answer on {} within {ANSWER_WITHIN:?}", path.display())]
-    Silent { path: PathBuf },
-    #[error("the node on {} answered with something else: {error}", path.display())]
-    Answer { path: PathBuf, error: serde_json::Error },
+    #[error("the node does not answer on {} within {} s", path.display(), within.as_secs())]
+    Silent { path: PathBuf, within: Duration },
+    #[error("the node on {} does not answer: {error}", path.display())]
+    Answer { path: PathBuf, error: LinkError },
+    #[error("the node on {} answered with something else", path.display())]
+    Unexpected { path: PathBuf },
     #[error("{}: {error}", path.display())]
     Io { path: PathBuf, error: io::Error },
 }
@@ -65,21 +71,34 @@ impl ControlSocket {
     }
 
     /// Answers until dropped.
-    pub async fn serve(&self, engine: &Engine) {
+    pub async fn serve(&self, node: &Node) {
         loop {
             match self.listener.accept().await {
-                Ok((mut stream, _)) => {
-                    let status = engine.status().await;
-                    let answer = serde_json::to_vec(&status).unwrap_or_default();
-                    if let Err(error) = stream.write_all(&answer).await {
-                        tracing::debug!(%error, "status asked for but not read");
-                    }
+                Ok((stream, _)) => {
+                    let node = node.clone();
+                    // one who asks and does not listen holds up nobody else
+                    actix_rt::spawn(async move {
+                        if let Err(error) = answer(stream, &node).await {
+                            tracing::debug!(%error, "control socket");
+                        }
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "control socket");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
+        }
+    }
+}
+
+async fn answer(stream: UnixStream, node: &Node) -> Result<(), LinkError> {
+    let (mut reader, mut writer) = link::split(stream);
+    loop {
+        match reader.next::<Request>().await {
+            Ok(request) => writer.send(&execute(node, request).await).await?,
+            Err(LinkError::Closed) => return Ok(()),
+            Err(error) => return Err(error),
         }
     }
 }
@@ -91,20 +110,30 @@ impl Drop for ControlSocket {
     }
 }
 
-/// Asks the node that runs with this data folder.
-pub async fn ask(data: &Path) -> Result<NodeStatus, ControlError> {
-    let path = socket_path(data);
-    let answered = tokio::time::timeout(ANSWER_WITHIN, async {
-        let mut stream = UnixStream::connect(&path).await?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await?;
-        Ok(answer)
-    });
-    match answered.await {
-        Err(_) => Err(ControlError::Silent { path }),
-        Ok(Err(error)) => Err(ControlError::NotRunning { path, error }),
-        Ok(Ok(answer)) => serde_json::from_slice(&answer).map_err(|error| ControlError::Answer { path, error }),
+/// Asks the node that runs with this data folder how it is.
+pub async fn status(data: &Path) -> Result<NodeStatus, ControlError> {
+    match ask_within(data, &Request::Status, STATUS_WITHIN).await? {
+        Answer::Status(status) => Ok(*status),
+        _ => Err(ControlError::Unexpected { path: socket_path(data) }),
     }
+}
+
+/// Gives a command to the node that runs with this data folder.
+pub async fn ask(data: &Path, request: &Request) -> Result<Answer, ControlError> {
+    ask_within(data, request, ANSWER_WITHIN).await
+}
+
+async fn ask_within(data: &Path, request: &Request, within: Duration) -> Result<Answer, ControlError> {
+    let path = socket_path(data);
+    let answered = tokio::time::timeout(within, async {
+        let not_running = |error| ControlError::NotRunning { path: path.clone(), error };
+        let stream = UnixStream::connect(&path).await.map_err(not_running)?;
+        let (mut reader, mut writer) = link::split(stream);
+        let failed = |error| ControlError::Answer { path: path.clone(), error };
+        writer.send(request).await.map_err(failed)?;
+        reader.next().await.map_err(failed)
+    });
+    answered.await.unwrap_or(Err(ControlError::Silent { path: path.clone(), within }))
 }
 
 fn socket_path(data: &Path) -> PathBuf {

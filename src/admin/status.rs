@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::actors::um_service::WorkerStatus;
+
 /// A node at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeStatus {
@@ -12,6 +14,9 @@ pub struct NodeStatus {
     /// Where the node listens, as `udp 0.0.0.0:5060`.
     pub listeners: Vec<String>,
     pub load: Load,
+    /// The processes that carry the calls.
+    #[serde(default)]
+    pub workers: Vec<WorkerStatus>,
     /// Messages that wait to be delivered.
     pub waiting: usize,
     /// What an administrator must look at; empty when the node is healthy.

@@ -3,15 +3,26 @@
 //!
 //! Exit status: 0 done, 1 refused or failed (the reason is on standard error), 2 wrong usage.
 
+mod ask;
 mod check;
+mod exchange;
+mod log;
+mod manual;
+mod node;
+mod objects;
 mod organisation;
+mod print;
 mod serve;
 mod status;
+mod systemd;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::admin::settings::Kind;
 
 /// Answers the calls a phone system could not, and puts every message where its owner reads mail.
 #[derive(Parser)]
@@ -35,6 +46,40 @@ enum Command {
     Check,
     /// Say whether the node is up and healthy, and why messages wait
     Status(status::Options),
+    /// Read the directory again now
+    Refresh,
+    /// Run a file of Exchange cmdlets (- for standard input)
+    Run(exchange::Options),
+    /// Make a test call: to this node, or through a gateway to a number
+    Test(node::TestOptions),
+    /// Component states: in service, draining, out of service
+    #[command(subcommand)]
+    Component(node::Component),
+    /// Calls in progress
+    #[command(subcommand)]
+    ActiveCalls(node::ActiveCalls),
+    /// Call data records
+    #[command(subcommand)]
+    CallDataRecord(node::CallDataRecord),
+    /// UM worker processes
+    Worker(node::WorkerOptions),
+    /// Print the completion of a shell
+    Completion(manual::Completion),
+    /// Print the manual page, or write all of them to a folder
+    Man(manual::Man),
+    /// Not built yet
+    #[command(hide = true)]
+    AutoAttendant(NotBuilt),
+    /// Not built yet
+    #[command(hide = true)]
+    CallAnsweringRule(NotBuilt),
+}
+
+#[derive(clap::Args)]
+#[command(disable_help_flag = true)]
+struct NotBuilt {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _rest: Vec<String>,
 }
 
 /// Where this node's configuration and data are.
@@ -44,21 +89,58 @@ pub struct Folders {
     pub data: PathBuf,
 }
 
+/// Everything that can be said on the command line.
+fn command_line() -> clap::Command {
+    Arguments::command().subcommands(Kind::ALL.map(objects::command))
+}
+
 /// Runs the command of this process's arguments.
+///
+/// What is spelled as Exchange spells it is no subcommand: its options have one dash.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
-    let data = arguments.data.unwrap_or_else(|| organisation::data_folder(&arguments.config));
-    let folders = Folders { config: arguments.config, data };
-    let outcome = match arguments.command {
-        Command::Serve => serve::run(&folders),
-        Command::Check => check::run(&folders.config).map(|report| println!("{report}")).map_err(Into::into),
-        Command::Status(options) => status::run(&folders, &options),
-    };
-    match outcome {
+    let arguments: Vec<String> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    if let Some(outcome) = exchange::run_arguments(&arguments) {
+        return outcome;
+    }
+    let matches = command_line().get_matches();
+    match run_matches(&matches) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             eprintln!("ringpost: {reason}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run_matches(matches: &ArgMatches) -> Result<(), Box<dyn std::error::Error>> {
+    if let Some((noun, arguments)) = matches.subcommand()
+        && let Ok(kind) = noun.parse::<Kind>()
+    {
+        return Ok(objects::run(&folders(matches), kind, arguments)?);
+    }
+    let folders = folders(matches);
+    match Arguments::from_arg_matches(matches)?.command {
+        Command::Serve => serve::run(&folders),
+        Command::Check => Ok(check::run(&folders.config).map(|report| println!("{report}"))?),
+        Command::Status(options) => status::run(&folders, &options),
+        Command::Refresh => Ok(node::refresh(&folders)?),
+        Command::Run(options) => exchange::run_file(&folders, &options),
+        Command::Test(options) => Ok(node::test(&folders, options)?),
+        Command::Component(command) => Ok(node::component(&folders, command)?),
+        Command::ActiveCalls(command) => Ok(node::active_calls(&folders, command)?),
+        Command::CallDataRecord(command) => Ok(node::call_data_record(&folders, command)?),
+        Command::Worker(node::WorkerOptions { verb: Some(verb) }) => Ok(node::worker(&folders, verb)?),
+        Command::Worker(node::WorkerOptions { verb: None }) => worker::run(),
+        Command::Completion(options) => manual::completion(&options),
+        Command::Man(options) => manual::man(&options),
+        Command::AutoAttendant(_) => Err("auto attendants are not built yet".into()),
+        Command::CallAnsweringRule(_) => Err("call answering rules are not built yet".into()),
+    }
+}
+
+fn folders(matches: &ArgMatches) -> Folders {
+    let given = |id: &str| matches.get_one::<PathBuf>(id).cloned();
+    let config = given("config").unwrap_or_else(|| PathBuf::from("config"));
+    let data = given("data").unwrap_or_else(|| organisation::data_folder(&config));
+    Folders { config, data }
 }

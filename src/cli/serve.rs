@@ -2,28 +2,29 @@
 //! Knows: configuration, signals, the engine. Must not: know how a call is answered.
 
 use std::error::Error;
-use std::io::IsTerminal;
 use std::net::IpAddr;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Folders;
-use super::organisation::{read_config, read_directory};
-use crate::actors::um_worker::Settings;
+use super::log::{level_name, start_log};
+use super::organisation::{host_name, node_name, organisation, read_config, read_organisation};
+use super::{Folders, systemd};
 use crate::admin::control::ControlSocket;
+use crate::admin::execute::{Node, Refresh};
+use crate::admin::http;
 use crate::directory::{Directory, IpGateway};
-use crate::engine::config::{LogFormat, LogLevel, MailStore, NodeConfig, SmtpConfig, StartTls};
+use crate::engine::config::{LogFormat, MailStore, NodeConfig, SmtpConfig, StartTls};
 use crate::engine::disk::RealDisk;
 use crate::engine::real::RealEnvironment;
-use crate::engine::{Engine, Parts, Placement};
-use crate::mailbox::greetings::Greetings;
+use crate::engine::{Engine, Environment, Parts, Placement};
+use crate::link::{CallSelector, Settings};
 use crate::mailbox::store::{Maildir, Security, SmtpSettings, SmtpStore};
 use crate::mailbox::{Composer, MailboxStore, Spool};
-use crate::prompts::Prompts;
 
 /// A stream connection that carried nothing for so long is closed. Gateways keep theirs alive with OPTIONS.
 const STREAM_IDLE: Duration = Duration::from_secs(15 * 60);
@@ -40,20 +41,62 @@ const LAST_BYES: Duration = Duration::from_secs(3);
 
 pub(super) fn run(folders: &Folders) -> Result<(), Box<dyn Error>> {
     let config = read_config(folders)?;
-    start_log(&config);
+    start_log(level_name(config.logging.level), config.logging.format == LogFormat::Json);
     raise_descriptor_limit(config.max_calls_allowed);
     actix_rt::System::new().block_on(async {
         std::fs::create_dir_all(&folders.data)?;
         let control = ControlSocket::bind(&folders.data)?;
         let parts = parts(&config, folders).await?;
-        let example = Example::of(&parts.directory, &config);
-        let engine = Engine::start(parts)?;
-        announce(&engine, &config, &folders.data, example.as_ref());
+        let example = Example::of(&parts.organisation.directory, &config);
+        let engine = Rc::new(Engine::start(parts)?);
+        if let Err(error) = engine.ready().await {
+            engine.stop().await;
+            return Err(error.into());
+        }
+        let node = Node {
+            engine: engine.clone(),
+            organisation: organisation(&config),
+            refresh: refresher(engine.clone(), folders.clone()),
+        };
+        let (desk, clerk) = http::desk();
+        let _server = administer(&config, &folders.data, &engine, desk);
+        announce(&engine, &config, &folders.data, example.as_ref()).await;
+        systemd::ready();
         tokio::select! {
-            () = control.serve(&engine) => Ok(()),
+            () = control.serve(&node) => Ok(()),
+            () = clerk.serve(&node) => Ok(()),
+            () = systemd::watch(&engine) => Ok(()),
             stopped = until_stopped(&engine, folders) => stopped,
         }
     })
+}
+
+/// Serves the administration by HTTP. A node that cannot goes on taking calls, and says why.
+fn administer(config: &NodeConfig, data: &Path, engine: &Engine, desk: http::Desk) -> Option<http::Server> {
+    let address = config.admin.address;
+    let tokens = data.join("admin-token");
+    if let Err(error) = http::create_if_missing(&tokens, |secret| RealEnvironment.fill_random(secret)) {
+        tracing::error!(%error, "no token for the administration by HTTP");
+        engine.note_problem(format!("nobody can administer by HTTP: {error}"));
+    }
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            %address,
+            "the administration by HTTP is not encrypted: whoever can listen on the network sees its tokens; put a proxy \
+             with TLS in front, or let [admin] address be one of loopback"
+        );
+    }
+    match http::start(address, desk, tokens, engine.metrics().clone()) {
+        Ok(server) => {
+            engine.also_listens(format!("http {}", server.address()));
+            Some(server)
+        }
+        Err(error) => {
+            tracing::error!(%address, %error, "no metrics, health and administration by HTTP: [admin] address");
+            engine.note_problem(format!("no administration by HTTP: {address}: {error}"));
+            None
+        }
+    }
 }
 
 /// Raises the soft limit of open files to the hard one, and says when that is not enough for every call.
@@ -74,20 +117,21 @@ fn raise_descriptor_limit(max_calls: u32) {
 
 /// Reads and opens all that a node is made of.
 async fn parts(config: &NodeConfig, folders: &Folders) -> Result<Parts, Box<dyn Error>> {
-    let directory = read_directory(config).await?;
-    let (prompts, faults) = Prompts::load(&RealDisk, config.prompts.as_deref());
-    faults.iter().for_each(|fault| tracing::warn!(%fault, "prompt"));
     Ok(Parts {
         environment: Arc::new(RealEnvironment),
         placement: Placement::threads(),
-        listeners: config.listeners(),
+        listeners: config.all_listeners(),
         stream_idle: STREAM_IDLE,
         settings: settings(config),
+        max_calls: config.max_calls_allowed,
+        max_age: config.worker.max_age,
+        max_rss: u64::from(config.worker.max_rss) << 20,
         rtp_ports: config.rtp.ports.clone(),
-        directory,
-        prompts,
+        organisation: read_organisation(config).await?,
+        data: folders.data.clone(),
+        prompts: config.prompts.clone(),
+        log: (level_name(config.logging.level).to_owned(), config.logging.format == LogFormat::Json),
         spool: Spool::open(Arc::new(RealDisk), folders.data.join("spool"))?,
-        greetings: Greetings::new(Arc::new(RealDisk), folders.data.join("greetings")),
         composer: Composer {
             sender_name: "Ringpost".to_owned(),
             sender_address: config.mail.from.to_string(),
@@ -105,21 +149,27 @@ async fn until_stopped(engine: &Engine, folders: &Folders) -> Result<(), Box<dyn
     let mut interrupt = signal(SignalKind::interrupt())?;
     loop {
         tokio::select! {
-            _ = refresh.recv() => reread_directory(engine, folders).await,
+            _ = refresh.recv() => {
+                systemd::reloading();
+                drop(reread_directory(engine, folders).await);
+                systemd::ready();
+            }
             () = either(&mut terminate, &mut interrupt) => break,
         }
     }
     tracing::info!("draining: no new calls; a second signal ends those in progress");
+    systemd::stopping();
     engine.drain();
     tokio::select! {
         () = until_no_calls(engine) => {}
         () = either(&mut terminate, &mut interrupt) => {
             tracing::warn!("calls in progress are ended");
-            engine.drop_calls();
+            engine.drop_calls(CallSelector::All);
             // a peer that does not answer our BYE holds up nothing: its message is in the spool
             let _ = tokio::time::timeout(LAST_BYES, until_no_calls(engine)).await;
         }
     }
+    engine.stop().await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -137,19 +187,29 @@ async fn until_no_calls(engine: &Engine) {
     }
 }
 
-async fn reread_directory(engine: &Engine, folders: &Folders) {
+/// For commands that change the directory, or ask for it to be read again.
+fn refresher(engine: Rc<Engine>, folders: Folders) -> Refresh {
+    Rc::new(move || {
+        let (engine, folders) = (engine.clone(), folders.clone());
+        Box::pin(async move { reread_directory(&engine, &folders).await.map(|()| None) })
+    })
+}
+
+async fn reread_directory(engine: &Engine, folders: &Folders) -> Result<(), String> {
     let directory = match read_config(folders) {
-        Ok(config) => read_directory(&config).await,
+        Ok(config) => read_organisation(&config).await,
         Err(faults) => Err(faults),
     };
     match directory {
-        Ok(directory) => {
-            engine.use_directory(directory);
+        Ok(organisation) => {
+            engine.use_organisation(organisation);
             tracing::info!("the directory was read again and is in force");
+            Ok(())
         }
         Err(faults) => {
             tracing::error!(%faults, "the directory is not valid: the one in force stays");
             engine.refuse_directory(faults.to_string());
+            Err(faults.to_string())
         }
     }
 }
@@ -159,20 +219,10 @@ fn settings(config: &NodeConfig) -> Settings {
         server: format!("Ringpost/{}", env!("CARGO_PKG_VERSION")),
         node: node_name(config),
         advertised: config.sip.advertised_address,
-        max_calls: config.max_calls_allowed as usize,
         media_timeout: config.rtp.media_timeout,
         session_expires: config.sip.session_expires,
         min_se: config.sip.min_se,
     }
-}
-
-fn node_name(config: &NodeConfig) -> String {
-    config.name.as_ref().map_or_else(host_name, ToString::to_string)
-}
-
-fn host_name() -> String {
-    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
-    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".to_owned())
 }
 
 fn store(config: &NodeConfig, data: &Path) -> Result<Arc<dyn MailboxStore>, Box<dyn Error>> {
@@ -207,24 +257,9 @@ fn smtp_settings(smtp: &SmtpConfig, config: &NodeConfig) -> Result<SmtpSettings,
     })
 }
 
-fn start_log(config: &NodeConfig) {
-    let level = match config.logging.level {
-        LogLevel::Error => tracing::Level::ERROR,
-        LogLevel::Warn => tracing::Level::WARN,
-        LogLevel::Info => tracing::Level::INFO,
-        LogLevel::Debug => tracing::Level::DEBUG,
-        LogLevel::Trace => tracing::Level::TRACE,
-    };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(std::io::stderr);
-    match config.logging.format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().init(),
-    }
-}
-
 /// The one line scripts wait for, and what a person wants to know.
-fn announce(engine: &Engine, config: &NodeConfig, data: &Path, example: Option<&Example>) {
-    for listener in engine.listeners() {
+async fn announce(engine: &Engine, config: &NodeConfig, data: &Path, example: Option<&Example>) {
+    for listener in engine.listeners().await {
         tracing::info!("listening on {listener}");
     }
     let mailbox = |alias: &str| match &config.mail.store {

@@ -29,7 +29,7 @@ pub(super) fn run(folders: &Folders, options: &Options) -> Result<(), Box<dyn Er
     let deadline = Instant::now() + Duration::from_secs(options.wait);
     let answer = runtime.block_on(async {
         loop {
-            let answer = control::ask(&folders.data).await;
+            let answer = control::status(&folders.data).await;
             let healthy = answer.as_ref().is_ok_and(|status| status.problems.is_empty());
             if healthy || Instant::now() >= deadline {
                 return answer;

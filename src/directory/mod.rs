@@ -43,4 +43,4 @@ pub use resolve::{CallFacts, Caller, Destination, DivertedFrom, ReasonForCall, R
 pub use service::{CallRouter, FrontEnd, IpAddressFamily, Service, StartupMode};
 pub use source::{Fault, SourceFile};
 
-pub(crate) use fields::{Choice, choose, unknown_key};
+pub(crate) use fields::{Choice, choose, nearest, unknown_key};

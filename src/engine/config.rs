@@ -185,10 +185,16 @@ impl NodeConfig {
         }
     }
 
-    /// Where SIP is listened for, UDP and TCP, according to the roles.
+    /// Where SIP is listened for, UDP and TCP, according to the roles, when no worker is being replaced.
     pub fn listeners(&self) -> Vec<(Part, SocketAddr)> {
-        let mut ports = self.sip.ports(&self.roles);
-        ports.retain(|(part, _)| *part != Part::ReplacementWorker);
+        let mut listeners = self.all_listeners();
+        listeners.retain(|(part, _)| *part != Part::ReplacementWorker);
+        listeners
+    }
+
+    /// Where SIP may be listened for, UDP and TCP, according to the roles.
+    pub fn all_listeners(&self) -> Vec<(Part, SocketAddr)> {
+        let ports = self.sip.ports(&self.roles);
         let at = |(part, port): (Part, u16)| {
             self.sip.bind_addresses.iter().map(move |address| (part, SocketAddr::new(*address, port)))
         };

@@ -5,9 +5,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use nix::fcntl::{Flock, FlockArg};
 
 /// A file system: the machine's ([`RealDisk`]) or one in memory ([`MemoryDisk`]).
 pub trait Disk: Send + Sync + 'static {
@@ -47,6 +49,18 @@ pub trait Disk: Send + Sync + 'static {
         drop(file);
         self.rename(&temporary, path)?;
         self.sync_dir(folder)
+    }
+
+    /// Puts a file in the place of another as [`Disk::write_atomic`] does; where there are permissions, the new one gets
+    /// those of the old. For files that are not the node's own.
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.write_atomic(path, bytes)
+    }
+
+    /// Waits for whoever else has this folder, and has it until the value is dropped. Where nobody else can have it there
+    /// is nothing to wait for.
+    fn lock(&self, _folder: &Path) -> io::Result<Box<dyn Send>> {
+        Ok(Box::new(()))
     }
 
     /// Creates a folder and those that lead to it, durably. All that lead to it are synced, not only those that were
@@ -97,6 +111,43 @@ impl Disk for RealDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
+    }
+
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        // a link to a file stays one
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let old = fs::metadata(&path).ok();
+        let mode = match &old {
+            Some(old) => old.permissions().mode(),
+            // a new one may be read by whom its folder may be looked into by
+            None => fs::metadata(folder)?.permissions().mode() & 0o666,
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = folder.join(format!(".{name}.new"));
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        file.write_all(bytes)?;
+        if let Some(old) = old {
+            // only root may give a file away; another who may write it is its owner, or in its group
+            match chown(&temporary, Some(old.uid()), Some(old.gid())) {
+                Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
+                _ => {}
+            }
+        }
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+        file.sync_all()?;
+        fs::rename(&temporary, &path)?;
+        self.sync_dir(folder)
+    }
+
+    fn lock(&self, folder: &Path) -> io::Result<Box<dyn Send>> {
+        let folder = fs::File::open(folder)?;
+        let lock = Flock::lock(folder, FlockArg::LockExclusive).map_err(|(_, error)| io::Error::from(error))?;
+        Ok(Box::new(lock))
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {

@@ -1,56 +1,40 @@
 //! A node as a value: every actor of it, started and stopped together.
 //! Knows: which actors there are and what they need of each other. Must not: do their work.
 
-use std::cell::RefCell;
-use std::io;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
-use super::Environment;
 use super::config::Part;
 use super::environment::blocking;
+use super::processes::WorkerOrder;
+use super::{Alive, Environment, Place, Placement, alive};
 use crate::actors::call_router::{self, CallRouter, CannotListen, Redirectors, UseStates};
 use crate::actors::delivery::{Delivery, DeliveryBacklog};
-use crate::actors::media_clock::{CountStreams, MediaClock};
-use crate::actors::rtp_ports::RtpPorts;
-use crate::actors::sip_endpoint::{GetLoad, SipEndpoint, TakeCalls};
-use crate::actors::spool_writer::{SpoolState, SpoolWriter};
-use crate::actors::transport::{DatagramListener, StreamAcceptor};
-use crate::actors::um_worker::{CountCalls, Drain, DropCalls, Equipment, Settings, UmWorker, UseDirectory};
+use crate::actors::spool_keeper::SpoolKeeper;
+use crate::actors::um_service::{
+    Beginning, DropCalls, GetReport, Recycle, Refuse, Retire, ServiceReport, UmService, UntilReady, UseSnapshot, Watch,
+    WorkerStatus,
+};
 use crate::admin::status::{Load, NodeStatus};
 use crate::directory::Directory;
-use crate::mailbox::greetings::Greetings;
+use crate::link::{CallSelector, Settings, Snapshot, WorkerId};
 use crate::mailbox::{Composer, Courier, MailboxStore, Spool};
-use crate::prompts::Prompts;
-use crate::protocol::sip::Transport;
-use crate::protocol::sip::endpoint::{Endpoint, Identity};
-use crate::protocol::sip::screen::screen;
+use crate::metrics::Metrics;
 use crate::routing::{Home, Role, View};
 
-/// Where the actors run. One Arbiter for all of it keeps a virtual world in step.
+mod watching;
+
+/// The organisation, understood and as it was written.
 #[derive(Clone)]
-pub struct Placement {
-    pub signalling: ArbiterHandle,
-    pub media: ArbiterHandle,
-    /// Blocks: nothing that carries calls may run here, unless its disk is in memory.
-    pub disk: ArbiterHandle,
-}
-
-impl Placement {
-    /// Everything on the Arbiter this is called on.
-    pub fn here() -> Placement {
-        let here = Arbiter::current();
-        Placement { signalling: here.clone(), media: here.clone(), disk: here }
-    }
-
-    /// Signalling on the Arbiter this is called on; media and disk each on a thread of their own.
-    pub fn threads() -> Placement {
-        Placement { signalling: Arbiter::current(), media: Arbiter::new().handle(), disk: Arbiter::new().handle() }
-    }
+pub struct Organisation {
+    pub directory: Arc<Directory>,
+    pub snapshot: Snapshot,
 }
 
 /// What a node is made of, read and validated.
@@ -62,11 +46,20 @@ pub struct Parts {
     /// A stream connection that was idle for so long is closed.
     pub stream_idle: Duration,
     pub settings: Settings,
+    /// Calls at once (MaxCallsAllowed), unless the organisation says another number for this server.
+    pub max_calls: u32,
+    /// A worker of this age, or of so many octets of resident memory, is replaced.
+    pub max_age: Duration,
+    pub max_rss: u64,
     pub rtp_ports: RangeInclusive<u16>,
-    pub directory: Directory,
-    pub prompts: Prompts,
+    pub organisation: Organisation,
+    /// The data folder, for the workers: they keep spool and greetings there as the node does.
+    pub data: PathBuf,
+    /// A folder whose files replace system prompts of the same name.
+    pub prompts: Option<PathBuf>,
+    /// `error` to `trace`, of the workers' log, and whether it is JSON.
+    pub log: (String, bool),
     pub spool: Spool,
-    pub greetings: Greetings,
     pub composer: Composer,
     pub store: Arc<dyn MailboxStore>,
 }
@@ -74,151 +67,136 @@ pub struct Parts {
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("cannot listen on {transport} {address}: {error}")]
-    Listen { transport: &'static str, address: SocketAddr, error: io::Error },
+    #[error("the UM worker cannot begin: {0}")]
+    Worker(String),
     #[error(transparent)]
     Redirect(#[from] CannotListen),
 }
 
-/// A running node.
+/// A running node. Its UM workers are processes of their own.
 pub struct Engine {
     started: Instant,
     environment: Arc<dyn Environment>,
-    listeners: Vec<String>,
+    data: PathBuf,
+    node: String,
+    max_calls: u32,
+    /// `None`: this node is a call router only.
+    service: Option<Addr<UmService>>,
     router: Addr<CallRouter>,
-    endpoint: Addr<SipEndpoint>,
-    worker: Addr<UmWorker>,
-    clock: Addr<MediaClock>,
-    ports: RtpPorts,
     spool: Spool,
-    spool_state: SpoolState,
     backlog: DeliveryBacklog,
+    metrics: Arc<Metrics>,
+    /// Where what carries calls in this process runs.
+    places: [Place; 2],
+    /// Listeners beside those for calls.
+    others: RefCell<Vec<String>>,
+    /// What is wrong from the start on.
+    noted: RefCell<Vec<String>>,
     /// The actors that live as long as the node, by what an administrator is told when one is dead.
     vital: Vec<(String, Alive)>,
+    generation: Cell<u64>,
     /// What is wrong with a directory that was read but did not come in force.
     refused_directory: RefCell<Option<String>>,
 }
 
-type Alive = Box<dyn Fn() -> bool>;
-
-fn alive<A: Actor<Context = Context<A>>>(actor: &Addr<A>) -> Alive {
-    let actor = actor.clone();
-    Box::new(move || actor.connected())
-}
+/// Workers that were told to end are waited for so long.
+const ENDED_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl Engine {
-    /// Starts every actor; returns when all listeners are up. Must run in an actix system.
+    /// Starts every actor of the node, and with them the first worker; [`Engine::ready`] waits for that. Must run in
+    /// an actix system.
+    ///
+    /// # Errors
+    /// An address of the call router or the UM service is not to be had.
     pub fn start(parts: Parts) -> Result<Engine, StartError> {
-        let Parts { environment, placement, settings, spool, .. } = parts;
-        let mut core = SipEndpoint::new(
-            environment.clone(),
-            Endpoint::new(Identity::new(settings.server.clone()), screen, environment.random_u64()),
-            parts.stream_idle,
-        );
-        let directory = Arc::new(parts.directory);
-        let router = CallRouter::new(view(&parts.listeners, &settings, &directory, environment.random_u64()));
-        let published = router.published();
-        let router = CallRouter::start_in_arbiter(&placement.signalling, |_| router);
-        let at_worker = || parts.listeners.iter().filter(|(part, _)| *part == Part::UmWorker).map(|(_, at)| *at);
-        let datagram = at_worker().map(|address| {
-            let failed = |error| StartError::Listen { transport: "UDP", address, error };
-            environment.bind_datagram(address).map_err(failed)
-        });
-        let datagram = datagram.collect::<Result<Vec<_>, _>>()?;
-        let stream = at_worker().map(|address| {
-            let failed = |error| StartError::Listen { transport: "TCP", address, error };
-            environment.listen(address).map_err(failed)
-        });
-        let stream = stream.collect::<Result<Vec<_>, _>>()?;
-        let redirectors = Redirectors::start(
-            &environment,
-            &placement.signalling,
-            &published,
-            &redirecting(&parts.listeners),
-            parts.stream_idle,
-        )?;
-        let mut listeners: Vec<String> = datagram.iter().map(|socket| format!("udp {}", socket.local())).collect();
-        listeners.extend(stream.iter().map(|listener| format!("tcp {}", listener.local())));
-        listeners.extend(redirectors.datagram.iter().map(|(at, _)| format!("udp {at}")));
-        listeners.extend(redirectors.stream.iter().map(|(at, _)| format!("tcp {at}")));
-
-        datagram.iter().for_each(|socket| core.add_datagram(socket.clone()));
-        let endpoint = SipEndpoint::start_in_arbiter(&placement.signalling, |_| core);
-        let clock = MediaClock::start_in_arbiter(&placement.media, |_| MediaClock::default());
+        let Parts { environment, placement, listeners, settings, spool, organisation, .. } = parts;
+        let metrics = Arc::new(Metrics::new());
         let courier = Courier::new(spool.clone(), parts.composer, parts.store);
-        let (delivery, backlog) = Delivery::new(environment.clone(), spool.clone(), courier);
-        let delivery = Delivery::start_in_arbiter(&placement.signalling, |_| delivery);
-        let mut vital = vec![
-            ("the SIP endpoint does not answer".to_owned(), alive(&endpoint)),
-            ("the media clock does not answer".to_owned(), alive(&clock)),
-            ("nothing is delivered: the delivery does not answer".to_owned(), alive(&delivery)),
-        ];
-        let (writer, spool_state) = SpoolWriter::new(environment.clone(), spool.clone(), delivery);
-        let writer = SpoolWriter::start_in_arbiter(&placement.disk, |_| writer);
-        vital.push(("no messages are kept: the spool writer does not answer".to_owned(), alive(&writer)));
-        let ports = RtpPorts::new(parts.rtp_ports, environment.random_u64());
-        let equipment = Equipment {
+        let (delivery, backlog) = Delivery::new(environment.clone(), spool.clone(), courier, metrics.clone());
+        let delivery = placement.signalling.start(|_| delivery);
+        let processes = environment.processes();
+        let living = processes.living(&parts.data).len();
+        let keeper = SpoolKeeper {
             environment: environment.clone(),
-            endpoint: endpoint.clone(),
-            spool: writer,
-            spool_state: spool_state.clone(),
-            clock: clock.clone(),
-            media: placement.media.clone(),
-            ports: ports.clone(),
-            prompts: Arc::new(parts.prompts),
-            greetings: parts.greetings,
-            settings: Arc::new(settings),
+            processes,
+            data: parts.data.clone(),
+            spool: spool.clone(),
+            delivery: delivery.clone(),
+            nameless: Default::default(),
+            alone: living == 0,
         };
-        let worker = UmWorker::start_in_arbiter(&placement.signalling, |_| UmWorker::new(equipment, directory));
-        vital.push(("no calls are taken: the UM worker does not answer".to_owned(), alive(&worker)));
-        endpoint.do_send(TakeCalls(worker.clone().recipient()));
-        // last of all: what arrives finds everything in its place
-        for socket in datagram {
-            let endpoint = endpoint.clone();
-            let deaf = format!("nothing is received on udp {} any more", socket.local());
-            let listener =
-                DatagramListener::start_in_arbiter(&placement.signalling, |_| DatagramListener { socket, endpoint });
-            vital.push((deaf, alive(&listener)));
-        }
-        for listener in stream {
-            let deaf = format!("no connections are taken on tcp {} any more", listener.local());
-            let acceptor = StreamAcceptor {
-                listener: Some(listener),
-                transport: Transport::Tcp,
-                endpoint: endpoint.clone(),
-                idle_timeout: parts.stream_idle,
-            };
-            let acceptor = StreamAcceptor::start_in_arbiter(&placement.signalling, |_| acceptor);
-            vital.push((deaf, alive(&acceptor)));
-        }
-        for (at, redirector) in &redirectors.datagram {
-            vital.push((format!("nothing is received on udp {at} any more"), alive(redirector)));
-        }
-        for (at, redirector) in &redirectors.stream {
-            vital.push((format!("no connections are taken on tcp {at} any more"), alive(redirector)));
-        }
+        let keeper = placement.disk.start(|_| keeper);
+        let mut vital = vec![
+            ("nothing is delivered: the delivery does not answer".to_owned(), alive(&delivery)),
+            ("what dead workers left is not finished: the spool keeper does not answer".to_owned(), alive(&keeper)),
+        ];
+        let at = |wanted: Part| {
+            let of = listeners.iter().filter(move |(part, _)| *part == wanted);
+            of.map(|(_, address)| *address).collect::<Vec<_>>()
+        };
+        let view = view(&listeners, &settings, &organisation.directory, environment.random_u64());
+        let router = CallRouter::new(view);
+        let published = router.published();
+        let redirecting = redirecting(&listeners);
+        let idle = parts.stream_idle;
+        let redirectors = Redirectors::start(&environment, &placement.signalling, &published, &redirecting, idle)?;
+        let router = placement.signalling.start(|_| router);
         vital.push(("calls go by an old directory: the call router does not answer".to_owned(), alive(&router)));
-        let started = environment.now();
+        vital.extend(redirectors.vital());
+        let node = settings.node.clone();
+        let generation = organisation.snapshot.generation;
+        let workers = at(Part::UmWorker);
+        let service = (!workers.is_empty()).then(|| {
+            let order = WorkerOrder {
+                worker: WorkerId(String::new()),
+                build: String::new(),
+                listeners: Vec::new(),
+                stream_idle: parts.stream_idle,
+                rtp_ports: (*parts.rtp_ports.start(), *parts.rtp_ports.end()),
+                data: parts.data.clone(),
+                prompts: parts.prompts,
+                log_level: parts.log.0,
+                log_json: parts.log.1,
+            };
+            let beginning = Beginning {
+                environment: environment.clone(),
+                order,
+                slots: [workers, at(Part::ReplacementWorker)],
+                max_age: parts.max_age,
+                max_rss: parts.max_rss,
+                max_calls: max_calls(&organisation.directory, &node, parts.max_calls),
+                settings,
+                snapshot: organisation.snapshot,
+                delivery,
+                keeper,
+                metrics: metrics.clone(),
+                living,
+            };
+            placement.link.start(|_| UmService::new(beginning))
+        });
+        if let Some(service) = &service {
+            service.do_send(Watch(router.clone().recipient()));
+            vital.push(("no calls are taken: the UM service does not answer".to_owned(), alive(service)));
+        }
         Ok(Engine {
-            started,
+            started: environment.now(),
             environment,
-            listeners,
+            data: parts.data,
+            node,
+            max_calls: parts.max_calls,
+            service,
             router,
-            endpoint,
-            worker,
-            clock,
-            ports,
             spool,
-            spool_state,
             backlog,
+            metrics,
+            places: [placement.signalling, placement.link],
+            others: RefCell::new(redirectors.listeners()),
+            noted: RefCell::default(),
             vital,
+            generation: Cell::new(generation),
             refused_directory: RefCell::default(),
         })
-    }
-
-    /// Where the node listens, as `udp 127.0.0.1:5060`.
-    pub fn listeners(&self) -> &[String] {
-        &self.listeners
     }
 
     /// What tells the redirectors where calls go.
@@ -226,52 +204,87 @@ impl Engine {
         &self.router
     }
 
+    /// Waits until calls are taken.
+    ///
+    /// # Errors
+    /// The first worker could not begin. (It is started again and again.)
+    pub async fn ready(&self) -> Result<(), StartError> {
+        let Some(service) = &self.service else { return Ok(()) };
+        let ready = service.send(UntilReady).await;
+        ready.unwrap_or_else(|_| Err("the UM service does not answer".to_owned())).map_err(StartError::Worker)
+    }
+
+    /// Where the node listens, as `udp 127.0.0.1:5060`.
+    pub async fn listeners(&self) -> Vec<String> {
+        self.and_others(self.report().await.listeners)
+    }
+
     /// What calls hold. A dead actor holds nothing; that it is dead, [`Engine::status`] tells.
     pub async fn load(&self) -> Load {
-        let endpoint = self.endpoint.send(GetLoad).await.ok();
-        Load {
-            calls: self.worker.send(CountCalls).await.unwrap_or_default(),
-            media_streams: self.clock.send(CountStreams).await.unwrap_or_default(),
-            rtp_ports: self.ports.lent(),
-            dialogs: endpoint.map_or(0, |load| load.dialogs),
-            transactions: endpoint.map_or(0, |load| load.transactions),
-            connections: endpoint.map_or(0, |load| load.connections),
-            recordings: self.spool_state.recordings(),
+        load(&self.report().await)
+    }
+
+    /// The UM workers of this node.
+    pub async fn workers(&self) -> Vec<WorkerStatus> {
+        self.report().await.workers
+    }
+
+    async fn report(&self) -> ServiceReport {
+        match &self.service {
+            Some(service) => service.send(GetReport).await.unwrap_or_default(),
+            None => ServiceReport::default(),
         }
     }
 
     pub async fn status(&self) -> NodeStatus {
+        self.look().await.0
+    }
+
+    /// How the node is, and how many messages are in `failed/` if the spool can be read.
+    async fn look(&self) -> (NodeStatus, Option<usize>) {
         let spool = self.spool.clone();
         let mut problems = Vec::new();
+        let mut failed = None;
         match blocking(&*self.environment, move || spool.status()).await {
-            Some(Ok(spool)) if spool.failed.is_empty() => {}
-            Some(Ok(spool)) => problems.push(format!("{} messages could not be delivered", spool.failed.len())),
+            Some(Ok(spool)) => {
+                failed = Some(spool.failed.len());
+                if !spool.failed.is_empty() {
+                    problems.push(format!("{} messages could not be delivered", spool.failed.len()));
+                }
+            }
             Some(Err(error)) => problems.push(error.to_string()),
             None => problems.push("the spool cannot be read".to_owned()),
         }
         problems.extend(self.vital.iter().filter(|(_, alive)| !alive()).map(|(dead, _)| dead.clone()));
+        problems.extend(self.noted.borrow().iter().cloned());
         if let Some(faults) = &*self.refused_directory.borrow() {
             problems.push(format!("the directory is not valid, the one before it stays in force: {faults}"));
         }
-        if !self.spool_state.has_room() {
+        let report = self.report().await;
+        problems.extend(report.problems.iter().cloned());
+        if report.beats.iter().any(|beat| beat.answers > 0 && !beat.has_room) {
             problems.push("disk full: no messages are taken".to_owned());
         }
-        NodeStatus {
+        let status = NodeStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_s: self.environment.now().saturating_duration_since(self.started).as_secs(),
-            listeners: self.listeners.clone(),
-            load: self.load().await,
+            load: load(&report),
+            listeners: self.and_others(report.listeners),
+            workers: report.workers,
             waiting: self.backlog.len(),
             problems,
-        }
+        };
+        (status, failed)
     }
 
-    /// The next call is understood by this directory; running calls keep theirs.
-    pub fn use_directory(&self, directory: Directory) {
+    /// The next call is understood by this organisation; running calls keep theirs.
+    pub fn use_organisation(&self, organisation: Organisation) {
         self.refused_directory.take();
-        let directory = Arc::new(directory);
-        self.router.do_send(call_router::UseDirectory(directory.clone()));
-        self.worker.do_send(UseDirectory(directory));
+        self.generation.set(self.generation.get() + 1);
+        let snapshot = Snapshot { generation: self.generation.get(), ..organisation.snapshot };
+        let max_calls = max_calls(&organisation.directory, &self.node, self.max_calls);
+        self.router.do_send(call_router::UseDirectory(organisation.directory));
+        self.tell(UseSnapshot { snapshot, max_calls });
     }
 
     /// A directory that is not valid was read; the one in force stays, and the status says why.
@@ -279,28 +292,77 @@ impl Engine {
         self.refused_directory.replace(Some(faults));
     }
 
-    /// Takes no new calls from now on.
-    pub fn drain(&self) {
-        let why = Some("this server is going out of service".to_owned());
-        self.router.do_send(UseStates { router: why.clone(), service: why });
-        self.worker.do_send(Drain);
+    /// Replaces the worker that takes the calls; none is cut, none refused.
+    pub fn recycle_worker(&self) {
+        self.tell(Recycle);
     }
 
-    /// Ends every call now; what was recorded is kept.
-    pub fn drop_calls(&self) {
-        self.worker.do_send(DropCalls);
+    /// Takes no new calls from now on, and starts no worker any more.
+    pub fn drain(&self) {
+        let why = Some("this server is going out of service".to_owned());
+        self.router.do_send(UseStates { router: why.clone(), service: why.clone() });
+        self.tell(Refuse(why));
+        self.tell(Retire { stop: false });
+    }
+
+    /// Ends these calls now; what was recorded is kept.
+    pub fn drop_calls(&self, which: CallSelector) {
+        self.tell(DropCalls(which));
+    }
+
+    /// Ends every worker, with what calls it has; what was recorded is kept.
+    pub async fn stop(&self) {
+        self.tell(Retire { stop: true });
+        let gone = async {
+            while !self.report().await.workers.is_empty() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        if tokio::time::timeout(ENDED_WITHIN, gone).await.is_err() {
+            let processes = self.environment.processes();
+            for worker in self.report().await.workers {
+                if processes.lives(&self.data, &WorkerId(worker.id)) {
+                    processes.kill(worker.pid);
+                }
+            }
+        }
+    }
+
+    fn tell<M>(&self, message: M)
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        UmService: Handler<M>,
+    {
+        if let Some(service) = &self.service {
+            service.do_send(message);
+        }
     }
 }
 
-/// What the redirectors begin with.
+fn load(report: &ServiceReport) -> Load {
+    let sum = |of: fn(&crate::link::Beat) -> u32| report.beats.iter().map(|beat| of(beat) as usize).sum();
+    Load {
+        calls: sum(|beat| beat.calls),
+        media_streams: sum(|beat| beat.media_streams),
+        rtp_ports: sum(|beat| beat.rtp_ports),
+        dialogs: sum(|beat| beat.dialogs),
+        transactions: sum(|beat| beat.transactions),
+        connections: sum(|beat| beat.connections),
+        recordings: sum(|beat| beat.recordings),
+    }
+}
+
+/// What the organisation says of this server comes first.
+fn max_calls(directory: &Directory, node: &str, own: u32) -> u32 {
+    let service = directory.services().iter().find(|service| service.name.as_str().eq_ignore_ascii_case(node));
+    service.and_then(|service| service.max_calls_allowed).unwrap_or(own)
+}
+
+/// What the redirectors begin with. The UM service tells when it has a worker.
 fn view(listeners: &[(Part, SocketAddr)], settings: &Settings, directory: &Arc<Directory>, seed: u64) -> View {
-    let port_of = |wanted: Part| listeners.iter().find(|(part, _)| *part == wanted).map(|(_, at)| at.port());
-    let home = port_of(Part::UmService).map(|service_port| Home {
-        service_port,
-        worker_port: port_of(Part::UmWorker),
-        refuses: None,
-        full: None,
-    });
+    let service = listeners.iter().find(|(part, _)| *part == Part::UmService);
+    let home = service.map(|(_, at)| Home { service_port: at.port(), worker_port: None, refuses: None, full: None });
     View {
         directory: directory.clone(),
         node: settings.node.clone(),

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 
 use super::Disk;
+use super::processes::Processes;
 
 /// The outside of a node: the machine ([`super::real::RealEnvironment`]) or a world in memory
 /// ([`super::virtual_::VirtualEnvironment`]). Actors reach sockets, files, entropy and clocks through this only.
@@ -45,6 +47,13 @@ pub trait Environment: Send + Sync + 'static {
     fn listen(&self, address: SocketAddr) -> io::Result<Box<dyn StreamListener>>;
 
     fn connect(&self, remote: SocketAddr) -> BoxFuture<io::Result<(BoxStream, SocketAddr)>>;
+
+    /// Takes connections of other processes of this machine, by a path in the data folder.
+    fn listen_local(&self, path: &Path) -> io::Result<Box<dyn LocalListener>>;
+
+    fn connect_local(&self, path: &Path) -> BoxFuture<io::Result<BoxStream>>;
+
+    fn processes(&self) -> Arc<dyn Processes>;
 
     /// The local address that datagrams to `remote` leave from: what we name in Contact and SDP.
     fn address_towards(&self, remote: IpAddr) -> io::Result<IpAddr>;
@@ -133,6 +142,10 @@ pub trait MediaSocket: Send {
 pub trait StreamListener: Send {
     fn local(&self) -> SocketAddr;
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(BoxStream, SocketAddr)>>;
+}
+
+pub trait LocalListener: Send {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<BoxStream>>;
 }
 
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}

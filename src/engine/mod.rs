@@ -7,10 +7,28 @@ pub mod disk;
 #[allow(clippy::module_inception)]
 mod engine;
 pub mod environment;
+pub mod placement;
+pub mod process;
+pub mod processes;
 pub mod provider;
 pub mod real;
+mod real_processes;
 pub mod virtual_;
+pub mod virtual_processes;
+pub mod worker;
 
 pub use disk::{Disk, DiskFile};
-pub use engine::{Engine, Parts, Placement, StartError};
+pub use engine::{Engine, Organisation, Parts, StartError};
 pub use environment::Environment;
+pub use placement::{Place, Placement};
+pub use processes::Processes;
+
+use actix::{Actor, Addr, Context};
+
+/// Whether an actor lives.
+pub(crate) type Alive = Box<dyn Fn() -> bool + Send>;
+
+pub(crate) fn alive<A: Actor<Context = Context<A>>>(actor: &Addr<A>) -> Alive {
+    let actor = actor.clone();
+    Box::new(move || actor.connected())
+}

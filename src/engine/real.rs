@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -14,8 +16,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::disk::{Disk, RealDisk};
 use super::environment::{
-    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, MediaSocket, OneByOne, StreamListener,
+    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, LocalListener, MediaSocket, OneByOne, StreamListener,
 };
+use super::processes::Processes;
+use super::real_processes::RealProcesses;
 
 /// Room for a burst of SIP requests while the Arbiter is busy with one of them.
 const SIP_BUFFER: usize = 4 << 20;
@@ -88,6 +92,25 @@ impl Environment for RealEnvironment {
             let local = stream.local_addr()?;
             Ok((Box::new(stream) as BoxStream, local))
         })
+    }
+
+    fn listen_local(&self, path: &Path) -> io::Result<Box<dyn LocalListener>> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = tokio::net::UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(Box::new(RealLocalListener { listener, path: path.to_owned() }))
+    }
+
+    fn connect_local(&self, path: &Path) -> BoxFuture<io::Result<BoxStream>> {
+        let path = path.to_owned();
+        Box::pin(async move { Ok(Box::new(tokio::net::UnixStream::connect(path).await?) as BoxStream) })
+    }
+
+    fn processes(&self) -> Arc<dyn Processes> {
+        Arc::new(RealProcesses)
     }
 
     fn address_towards(&self, remote: IpAddr) -> io::Result<IpAddr> {
@@ -232,6 +255,24 @@ impl StreamListener for RealStreamListener {
             let _ = stream.set_nodelay(true);
             (Box::new(stream) as BoxStream, remote)
         })
+    }
+}
+
+struct RealLocalListener {
+    listener: tokio::net::UnixListener,
+    path: PathBuf,
+}
+
+impl LocalListener for RealLocalListener {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<BoxStream>> {
+        self.listener.poll_accept(cx).map_ok(|(stream, _)| Box::new(stream) as BoxStream)
+    }
+}
+
+impl Drop for RealLocalListener {
+    fn drop(&mut self) {
+        // left behind, it would only be replaced at the next start
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 

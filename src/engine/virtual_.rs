@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -11,8 +12,10 @@ use tokio::io::DuplexStream;
 
 use super::disk::{Disk, MemoryDisk};
 use super::environment::{
-    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, MediaSocket, OneByOne, StreamListener,
+    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, LocalListener, MediaSocket, OneByOne, StreamListener,
 };
+use super::processes::Processes;
+use super::virtual_processes::VirtualProcesses;
 use crate::protocol::random::Random;
 
 /// What a stream holds on its way, in octets.
@@ -23,6 +26,7 @@ const STREAM_BUFFER: usize = 256 << 10;
 pub struct VirtualEnvironment {
     world: Arc<Mutex<World>>,
     disk: MemoryDisk,
+    processes: VirtualProcesses,
     /// The address a node in this world names as its own.
     home: IpAddr,
     born: tokio::time::Instant,
@@ -31,6 +35,7 @@ pub struct VirtualEnvironment {
 struct World {
     datagrams: HashMap<SocketAddr, Inbox>,
     listeners: HashMap<SocketAddr, Arrivals>,
+    local: HashMap<PathBuf, LocalArrivals>,
     random: Random,
     next_port: u16,
 }
@@ -47,6 +52,12 @@ struct Arrivals {
     acceptor: Option<Waker>,
 }
 
+#[derive(Default)]
+struct LocalArrivals {
+    queue: VecDeque<BoxStream>,
+    acceptor: Option<Waker>,
+}
+
 impl VirtualEnvironment {
     /// A world whose node lives at `home`; one seed gives one sequence of random numbers.
     /// Must be made inside the runtime whose clock it follows.
@@ -54,12 +65,14 @@ impl VirtualEnvironment {
         let world = World {
             datagrams: HashMap::new(),
             listeners: HashMap::new(),
+            local: HashMap::new(),
             random: Random::new(seed),
             next_port: 40_000,
         };
         VirtualEnvironment {
             world: Arc::new(Mutex::new(world)),
             disk: MemoryDisk::default(),
+            processes: VirtualProcesses::default(),
             home,
             born: tokio::time::Instant::now(),
         }
@@ -68,6 +81,11 @@ impl VirtualEnvironment {
     /// The same world on a disk that was there before: what a node finds when it starts again.
     pub fn with_disk(self, disk: MemoryDisk) -> VirtualEnvironment {
         VirtualEnvironment { disk, ..self }
+    }
+
+    /// The processes of this world.
+    pub fn process_table(&self) -> &VirtualProcesses {
+        &self.processes
     }
 
     pub fn memory_disk(&self) -> &MemoryDisk {
@@ -162,6 +180,30 @@ impl Environment for VirtualEnvironment {
         let local = SocketAddr::new(self.home, self.world().free_port());
         let connected = self.connect_from(local, remote).map(|stream| (Box::new(stream) as BoxStream, local));
         Box::pin(async move { connected })
+    }
+
+    fn listen_local(&self, path: &Path) -> io::Result<Box<dyn LocalListener>> {
+        // as with files: the one who comes later takes the place
+        self.world().local.insert(path.to_owned(), LocalArrivals::default());
+        Ok(Box::new(VirtualLocalListener { environment: self.clone(), path: path.to_owned() }))
+    }
+
+    fn connect_local(&self, path: &Path) -> BoxFuture<io::Result<BoxStream>> {
+        let mut world = self.world();
+        let connected = match world.local.get_mut(path) {
+            Some(arrivals) => {
+                let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
+                arrivals.queue.push_back(Box::new(theirs));
+                arrivals.acceptor.take().into_iter().for_each(Waker::wake);
+                Ok(Box::new(ours) as BoxStream)
+            }
+            None => Err(ErrorKind::ConnectionRefused.into()),
+        };
+        Box::pin(async move { connected })
+    }
+
+    fn processes(&self) -> Arc<dyn Processes> {
+        Arc::new(self.processes.clone())
     }
 
     fn address_towards(&self, _remote: IpAddr) -> io::Result<IpAddr> {
@@ -280,5 +322,32 @@ impl StreamListener for VirtualListener {
 impl Drop for VirtualListener {
     fn drop(&mut self) {
         self.environment.world().listeners.remove(&self.local);
+    }
+}
+
+struct VirtualLocalListener {
+    environment: VirtualEnvironment,
+    path: PathBuf,
+}
+
+impl LocalListener for VirtualLocalListener {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<BoxStream>> {
+        let mut world = self.environment.world();
+        let Some(arrivals) = world.local.get_mut(&self.path) else {
+            return Poll::Ready(Err(ErrorKind::NotConnected.into()));
+        };
+        match arrivals.queue.pop_front() {
+            Some(arrived) => Poll::Ready(Ok(arrived)),
+            None => {
+                arrivals.acceptor = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for VirtualLocalListener {
+    fn drop(&mut self) {
+        self.environment.world().local.remove(&self.path);
     }
 }

@@ -34,6 +34,8 @@ pub enum ToWorker {
     Trace { call_identity: String, on: bool },
     /// The record or message was taken over: it need not be told again.
     Taken { sequence: u64 },
+    /// Send a beat now; it carries this number.
+    Report { number: u64 },
 }
 
 /// From a worker up.
@@ -48,10 +50,18 @@ pub enum ToNode {
         port: u16,
         generation: u64,
         draining: bool,
+        /// How long the process has lived.
+        age: Duration,
     },
-    /// Every listener is up: calls may be sent.
+    /// Every listener is up: calls may be sent. Told again after each greeting.
     Ready {
         port: u16,
+        /// As `udp 0.0.0.0:5065`.
+        listeners: Vec<String>,
+    },
+    /// The process ends without having begun.
+    CannotStart {
+        reason: String,
     },
     Beat(Beat),
     CallStarted(Box<ActiveCall>),
@@ -68,6 +78,8 @@ pub enum ToNode {
         id: EntryId,
         mailbox: String,
     },
+    /// There may be more in `ready/` than was told one by one.
+    MessagesReady,
     /// A SIP message of a traced call.
     Traced {
         call_identity: String,
@@ -117,8 +129,11 @@ pub struct Snapshot {
 }
 
 /// How a worker is, every second.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Beat {
+    /// The number of the [`ToWorker::Report`] that asked for it; 0: nobody asked.
+    #[serde(default)]
+    pub answers: u64,
     /// Calls that hold anything.
     pub calls: u32,
     /// Calls whose caller is still there: what MaxCallsAllowed counts.
@@ -134,6 +149,10 @@ pub struct Beat {
     pub generation: u64,
     /// False: the disk is too full to take messages.
     pub has_room: bool,
+    /// It takes no new calls and ends with its last one.
+    pub draining: bool,
+    /// What of it does not work any more.
+    pub problems: Vec<String>,
 }
 
 /// Which calls.

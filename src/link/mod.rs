@@ -6,6 +6,7 @@
 
 mod frame;
 mod message;
+pub mod supervision;
 
 pub use frame::{LinkError, Reader, Writer, split};
 pub use message::{Beat, CallSelector, Settings, Snapshot, ToNode, ToWorker, Welcome, WorkerId};

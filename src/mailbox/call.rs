@@ -143,6 +143,9 @@ pub struct Record {
     /// `None` while the caller may still go on.
     #[serde(default)]
     pub finished: Option<Finished>,
+    /// Which process wrote it: for as long as that one lives, a recording is left to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

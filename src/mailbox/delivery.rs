@@ -162,6 +162,16 @@ impl Queue {
         idle.filter_map(|message| message.state.next_attempt).min()
     }
 
+    /// Since when this message waits; `None` when it is not known here.
+    pub fn waits_since(&self, id: &EntryId) -> Option<Timestamp> {
+        self.waiting.get(id).map(|message| message.state.since)
+    }
+
+    /// Since when the oldest of all waits.
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.waiting.values().map(|message| message.state.since).min()
+    }
+
     /// Messages that wait or are under way.
     pub fn len(&self) -> usize {
         self.waiting.len()

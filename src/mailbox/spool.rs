@@ -52,6 +52,8 @@ pub struct Spool {
     disk: Arc<dyn Disk>,
     root: PathBuf,
     minimum_room: u64,
+    /// The process that records here.
+    owner: Option<String>,
     /// Recordings this process is writing: recovery leaves them alone.
     live: Arc<Mutex<HashSet<EntryId>>>,
 }
@@ -91,12 +93,17 @@ impl Spool {
 
     /// The spool as another process sees it (`ringpost status`): nothing is created.
     pub fn at(disk: Arc<dyn Disk>, root: PathBuf) -> Self {
-        Self { disk, root, minimum_room: MINIMUM_ROOM, live: Arc::default() }
+        Self { disk, root, minimum_room: MINIMUM_ROOM, owner: None, live: Arc::default() }
     }
 
     /// Sets how many octets must be free for [`Spool::has_room`]; [`MINIMUM_ROOM`] otherwise.
     pub fn with_minimum_room(self, octets: u64) -> Self {
         Self { minimum_room: octets, ..self }
+    }
+
+    /// What is recorded from now on belongs to this process: others leave it alone while it lives.
+    pub fn owned_by(self, owner: impl Into<String>) -> Self {
+        Self { owner: Some(owner.into()), ..self }
     }
 
     /// Whether there is room for a message: asked before a call is answered.
@@ -109,7 +116,7 @@ impl Spool {
     /// [`Spool::missed_call`] or [`Spool::forget`] ends what may have been begun; if neither does, recovery after a
     /// restart does.
     pub fn begin(&self, details: CallDetails) -> Result<Recording, SpoolError> {
-        let record = Record { details, importance: <_>::default(), sensitivity: <_>::default(), finished: None };
+        let record = self.record(details, None);
         let id = record.details.id.clone();
         let folder = self.reserve(&id)?;
         self.live().insert(id.clone());
@@ -135,8 +142,7 @@ impl Spool {
         let folder = self.place(RECORDING, id.as_str());
         self.live().insert(id.clone());
         let finished = Finished { at: finished, outcome: Outcome::MissedCall };
-        let record =
-            Record { details, importance: <_>::default(), sensitivity: <_>::default(), finished: Some(finished) };
+        let record = self.record(details, Some(finished));
         self.disk.create_dir_all(&folder).during("create", &folder)?;
         self.write_record(&folder, &record)?;
         let entry = self.promote(record, finished)?;
@@ -213,6 +219,11 @@ impl Spool {
         let parked = self.read_entry(&folder)?;
         self.write_delivery(&folder, &DeliveryState::again(now, parked.delivery.last_error))?;
         self.shift(FAILED, READY, id.as_str())
+    }
+
+    fn record(&self, details: CallDetails, finished: Option<Finished>) -> Record {
+        let owner = self.owner.clone();
+        Record { details, importance: <_>::default(), sensitivity: <_>::default(), finished, owner }
     }
 
     fn place(&self, place: &str, name: &str) -> PathBuf {
@@ -340,10 +351,18 @@ impl Spool {
     fn erase(&self, from: &str, name: &str) -> Result<(), SpoolError> {
         let doomed = self.place(ERASED, name);
         if self.disk.exists(&doomed) {
-            self.disk.remove_dir_all(&doomed).during("remove", &doomed)?;
+            self.remove(&doomed)?;
         }
         self.shift(from, ERASED, name)?;
-        self.disk.remove_dir_all(&doomed).during("remove", &doomed)
+        self.remove(&doomed)
+    }
+
+    /// Removes a folder; another process may do so at the same moment.
+    fn remove(&self, folder: &Path) -> Result<(), SpoolError> {
+        match self.disk.remove_dir_all(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed.during("remove", folder),
+        }
     }
 
     fn live(&self) -> MutexGuard<'_, HashSet<EntryId>> {

@@ -15,3 +15,4 @@ mod smtp;
 mod soak;
 mod sound;
 mod wire;
+mod workers;

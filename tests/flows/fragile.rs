@@ -2,13 +2,15 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
+use ringpost::engine::Processes;
 use ringpost::engine::disk::Disk;
 use ringpost::engine::environment::{
-    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, MediaSocket, OneByOne, StreamListener,
+    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, LocalListener, MediaSocket, OneByOne, StreamListener,
 };
 use ringpost::engine::virtual_::VirtualEnvironment;
 
@@ -83,6 +85,18 @@ impl Environment for Fragile {
 
     fn connect(&self, remote: SocketAddr) -> BoxFuture<io::Result<(BoxStream, SocketAddr)>> {
         self.world.connect(remote)
+    }
+
+    fn listen_local(&self, path: &Path) -> io::Result<Box<dyn LocalListener>> {
+        self.world.listen_local(path)
+    }
+
+    fn connect_local(&self, path: &Path) -> BoxFuture<io::Result<BoxStream>> {
+        self.world.connect_local(path)
+    }
+
+    fn processes(&self) -> Arc<dyn Processes> {
+        self.world.processes()
     }
 
     fn address_towards(&self, remote: IpAddr) -> io::Result<IpAddr> {

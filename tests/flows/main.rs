@@ -29,3 +29,4 @@ mod refusals;
 mod session;
 mod signalling;
 mod streams;
+mod workers;

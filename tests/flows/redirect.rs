@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use ringpost::actors::call_router::{ServerHealth, ServiceFull, UseStates, WorkerChanged};
+use ringpost::actors::call_router::{ServerHealth, ServiceFull, UseStates};
+use ringpost::actors::um_service::WorkerChanged;
 use ringpost::engine::config::Part;
 
 use crate::caller::Caller;
@@ -106,7 +107,7 @@ fn copies_of_an_invite_get_the_same_answer() {
 #[test]
 fn options_tells_whether_calls_are_taken() {
     let world = World::new();
-    let router = world.engine().call_router();
+    let router = world.engine().call_router().clone();
     for port in [ROUTER_PORT, SERVICE_PORT] {
         let mut ping = world.gateway().invite("ringpost").calling_port(port).ready();
         ping.outside_dialog("OPTIONS");
@@ -126,7 +127,7 @@ fn options_tells_whether_calls_are_taken() {
 #[test]
 fn service_without_worker_or_room_asks_to_come_again() {
     let world = World::new();
-    let router = world.engine().call_router();
+    let router = world.engine().call_router().clone();
     router.do_send(WorkerChanged(None));
     world.run(Duration::from_millis(10));
     for port in [ROUTER_PORT, SERVICE_PORT] {

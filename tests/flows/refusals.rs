@@ -1,5 +1,7 @@
 //! Calls that are not taken, each with its reason, and requests outside any call.
 
+use ringpost::link::CallSelector;
+
 use crate::invite::{Diverted, Peer};
 use crate::sound::speech;
 use crate::world::World;
@@ -143,6 +145,7 @@ fn a_draining_node_takes_no_calls_and_lets_those_it_has_go_on() {
     let mut caller = world.gateway().call_for_alice().dial();
     caller.expect(200);
     world.engine().drain();
+    world.run(std::time::Duration::from_millis(10));
     let mut late = world.gateway().call_for_alice().dial();
     let refused = late.expect(503);
     assert!(refused.find("Retry-After").is_some());
@@ -158,7 +161,7 @@ fn a_node_that_drops_its_calls_keeps_what_was_said() {
     let mut caller = world.gateway().call_for_alice().dial();
     caller.expect(200);
     caller.hear_tone().say(&speech());
-    world.engine().drop_calls();
+    world.engine().drop_calls(CallSelector::All);
     caller.expect_bye();
     world.mailbox("alice").only_message().audio().assert_holds(&speech(), 0.99);
     world.assert_idle();

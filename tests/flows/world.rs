@@ -10,18 +10,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::{System, SystemRunner};
-use ringpost::actors::um_worker::Settings;
+use ringpost::actors::um_service::WorkerStatus;
 use ringpost::admin::status::{Load, NodeStatus};
 use ringpost::directory::{Directory, SourceFile};
 use ringpost::engine::config::Part;
-use ringpost::engine::disk::{Disk, MemoryDisk, RealDisk};
+use ringpost::engine::disk::{Disk, MemoryDisk};
 use ringpost::engine::virtual_::VirtualEnvironment;
-use ringpost::engine::{Engine, Parts, Placement};
-use ringpost::mailbox::greetings::Greetings;
+use ringpost::engine::virtual_processes::VirtualProcesses;
+use ringpost::engine::{Engine, Organisation, Parts, Placement, Processes};
+use ringpost::link::{Settings, Snapshot};
 use ringpost::mailbox::spool::SpoolStatus;
 use ringpost::mailbox::store::Maildir;
 use ringpost::mailbox::{Composer, Spool};
-use ringpost::prompts::Prompts;
+use tokio::sync::oneshot;
+use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use crate::caller::Line;
@@ -51,17 +53,18 @@ const QUIET_STEP: Duration = Duration::from_millis(100);
 pub struct World(Rc<Inner>);
 
 struct Inner {
-    engine: Engine,
+    engine: RefCell<Rc<Engine>>,
+    /// Ends the node's process, and nothing else of the world.
+    kill: RefCell<Option<oneshot::Sender<()>>>,
+    beginning: Beginning,
     environment: VirtualEnvironment,
-    trouble: Trouble,
     damage: Damage,
     lines: RefCell<Vec<Weak<RefCell<Line>>>>,
     ladder: Ladder,
     began: Instant,
     now: Cell<Duration>,
     names: Cell<u64>,
-    seed: u64,
-    node: SocketAddr,
+    node: Cell<SocketAddr>,
     system: SystemRunner,
 }
 
@@ -69,6 +72,7 @@ struct Inner {
 pub struct Beginning {
     sources: Vec<SourceFile>,
     settings: Settings,
+    max_calls: u32,
     disk: MemoryDisk,
     age: Duration,
     seed: u64,
@@ -79,6 +83,8 @@ pub struct Beginning {
     pub rtp_ports: RangeInclusive<u16>,
     /// The parts of the node that there are.
     pub listening: Vec<Part>,
+    /// Of a worker.
+    pub max_age: Duration,
 }
 
 impl World {
@@ -94,11 +100,11 @@ impl World {
                 server: "Ringpost/test".to_owned(),
                 node: "um.example.test".to_owned(),
                 advertised: None,
-                max_calls: 100,
                 media_timeout: Duration::from_secs(30),
                 session_expires: Duration::from_secs(1800),
                 min_se: Duration::from_secs(90),
             },
+            max_calls: 100,
             disk: MemoryDisk::default(),
             age: Duration::ZERO,
             seed: 1,
@@ -106,7 +112,8 @@ impl World {
             home: HOME,
             listen: None,
             rtp_ports: 20_000..=20_999,
-            listening: vec![Part::CallRouter, Part::UmService, Part::UmWorker],
+            listening: vec![Part::CallRouter, Part::UmService, Part::UmWorker, Part::ReplacementWorker],
+            max_age: Duration::from_secs(7 * 24 * 3600),
         };
         change(&mut beginning);
         World::begin(beginning)
@@ -119,61 +126,73 @@ impl World {
         let system = System::with_tokio_rt(|| {
             tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
         });
-        let trouble = beginning.trouble;
         let damage = Damage::default();
-        let (engine, environment, began) = system.block_on(async {
+        let (engine, kill, environment, began) = system.block_on(async {
             let began = Instant::now();
             let environment = VirtualEnvironment::new(beginning.home, beginning.seed).with_disk(beginning.disk.clone());
             tokio::time::advance(beginning.age).await;
-            let disk: Arc<dyn Disk> = Arc::new(beginning.disk);
-            let any: IpAddr = match beginning.home {
-                IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-                IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-            };
-            let listen = beginning.listen.unwrap_or(any);
-            let parts =
-                [(Part::CallRouter, ROUTER_PORT), (Part::UmService, SERVICE_PORT), (Part::UmWorker, WORKER_PORT)];
-            let listeners = parts.map(|(part, port)| (part, SocketAddr::new(listen, port)));
-            let listeners = listeners.into_iter().filter(|(part, _)| beginning.listening.contains(part)).collect();
-            let (prompts, faults) = Prompts::load(&RealDisk, None);
-            assert!(faults.is_empty(), "{faults:?}");
-            let postman = Postman::new(Maildir::open(disk.clone(), "mail".into()).unwrap(), trouble.clone());
-            let parts = Parts {
-                environment: Arc::new(Fragile { world: environment.clone(), damage: damage.clone() }),
-                placement: Placement::here(),
-                listeners,
-                stream_idle: Duration::from_secs(15 * 60),
-                settings: beginning.settings,
-                rtp_ports: beginning.rtp_ports,
-                directory: Directory::load(&beginning.sources).expect("the organisation is valid"),
-                prompts,
-                spool: Spool::open(disk.clone(), "spool".into()).expect("the spool opens"),
-                greetings: Greetings::new(disk, "greetings".into()),
-                composer: Composer {
-                    sender_name: "Ringpost".to_owned(),
-                    sender_address: "ringpost@example.test".to_owned(),
-                    time_zone: jiff::tz::TimeZone::UTC,
-                },
-                store: Arc::new(postman),
-            };
-            (Engine::start(parts).expect("the node starts"), environment, began)
+            let (engine, kill) = start_node(beginning.parts(&environment, &damage)).await;
+            (engine, kill, environment, began)
         });
         let world = World(Rc::new(Inner {
-            engine,
+            engine: RefCell::new(Rc::new(engine)),
+            kill: RefCell::new(Some(kill)),
             environment,
-            trouble,
             damage,
             lines: RefCell::default(),
             ladder: Ladder::default(),
             began,
             now: Cell::new(beginning.age),
             names: Cell::new(0),
-            seed: beginning.seed,
-            node: SocketAddr::new(beginning.home, WORKER_PORT),
+            node: Cell::new(SocketAddr::new(beginning.home, WORKER_PORT)),
             system,
+            beginning,
         }));
         world.run(Duration::from_millis(50));
         world
+    }
+
+    /// The node's process dies; its workers and all else go on.
+    pub fn kill_node(&self) {
+        let kill = self.0.kill.take().expect("the node lives");
+        kill.send(()).expect("the node lives");
+        self.run(Duration::from_millis(10));
+    }
+
+    /// A node is started where one has died.
+    pub fn start_node(&self) {
+        let parts = self.0.beginning.parts(&self.0.environment, &self.0.damage);
+        let (engine, kill) = self.block_on(start_node(parts));
+        self.0.engine.replace(Rc::new(engine));
+        self.0.kill.replace(Some(kill));
+        self.run(Duration::from_millis(10));
+    }
+
+    /// The UM workers as the node knows them.
+    pub fn workers(&self) -> Vec<WorkerStatus> {
+        self.block_on(self.engine().workers())
+    }
+
+    /// The one that takes the calls.
+    pub fn current_worker(&self) -> WorkerStatus {
+        let workers = self.workers();
+        let current = workers.iter().find(|worker| worker.state == "Current");
+        current.unwrap_or_else(|| panic!("no worker takes calls: {workers:?}")).clone()
+    }
+
+    /// A worker's process dies in the middle of what it does.
+    pub fn kill_worker(&self, worker: &WorkerStatus) {
+        self.processes().kill(worker.pid);
+        self.run(Duration::from_millis(10));
+    }
+
+    pub fn processes(&self) -> &VirtualProcesses {
+        self.0.environment.process_table()
+    }
+
+    /// Calls that are dialled from now on go to the worker that takes them.
+    pub fn call_the_current_worker(&self) {
+        self.0.node.set(SocketAddr::new(self.node().ip(), self.current_worker().port));
     }
 
     /// The power fails at this moment, and comes back an hour later: a new node on the disk as it was.
@@ -183,7 +202,7 @@ impl World {
 
     /// The same, so much later.
     pub fn restarted(self, later: Duration, change: impl FnOnce(&mut Beginning)) -> World {
-        let (disk, seed) = (self.disk().snapshot(), self.0.seed + 1000);
+        let (disk, seed) = (self.disk().snapshot(), self.0.beginning.seed + 1000);
         let age = self.now() + later;
         drop(self);
         World::with(|beginning| {
@@ -252,7 +271,7 @@ impl World {
 
     /// Where the node takes calls: its UM worker.
     pub fn node(&self) -> SocketAddr {
-        self.0.node
+        self.0.node.get()
     }
 
     /// The gateway of the sample organisation.
@@ -268,8 +287,8 @@ impl World {
         Mailbox::new(self.clone(), alias)
     }
 
-    pub fn engine(&self) -> &Engine {
-        &self.0.engine
+    pub fn engine(&self) -> Rc<Engine> {
+        self.0.engine.borrow().clone()
     }
 
     pub fn environment(&self) -> &VirtualEnvironment {
@@ -282,7 +301,7 @@ impl World {
 
     /// What keeps the mailbox store from taking letters.
     pub fn trouble(&self) -> &Trouble {
-        &self.0.trouble
+        &self.0.beginning.trouble
     }
 
     pub fn ladder(&self) -> &Ladder {
@@ -292,7 +311,7 @@ impl World {
     /// A number no other part of this world has.
     pub fn number(&self) -> u64 {
         self.0.names.set(self.0.names.get() + 1);
-        self.0.seed * 1_000_000 + self.0.names.get()
+        self.0.beginning.seed * 1_000_000 + self.0.names.get()
     }
 
     pub fn add_line(&self, line: &Rc<RefCell<Line>>) {
@@ -313,11 +332,11 @@ impl World {
     // ---- what the node holds
 
     pub fn load(&self) -> Load {
-        self.block_on(self.0.engine.load())
+        self.block_on(self.engine().load())
     }
 
     pub fn status(&self) -> NodeStatus {
-        self.block_on(self.0.engine.status())
+        self.block_on(self.engine().status())
     }
 
     /// What lies in the spool, as `ready/<id>/call.json`.
@@ -351,7 +370,7 @@ impl World {
                 .collect::<Vec<_>>()
                 .join("\n\n");
         }
-        self.0.engine.use_directory(Directory::load(&sources).expect("the organisation is valid"));
+        self.engine().use_organisation(understood(&sources));
         self.run(Duration::from_millis(10));
     }
 
@@ -386,7 +405,65 @@ impl Drop for Inner {
     }
 }
 
+/// Starts a node in a set of tasks of its own, which goes when it is killed.
+async fn start_node(parts: Parts) -> (Engine, oneshot::Sender<()>) {
+    let set = LocalSet::new();
+    let engine = set.run_until(async {
+        let engine = Engine::start(parts).expect("the node starts");
+        engine.ready().await.expect("the worker begins");
+        engine
+    });
+    let engine = engine.await;
+    let (kill, killed) = oneshot::channel();
+    actix_rt::spawn(async move {
+        tokio::select! {
+            () = set => {}
+            _ = killed => {}
+        }
+    });
+    (engine, kill)
+}
+
 impl Beginning {
+    fn parts(&self, environment: &VirtualEnvironment, damage: &Damage) -> Parts {
+        let disk: Arc<dyn Disk> = Arc::new(environment.memory_disk().clone());
+        let any: IpAddr = match self.home {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let listen = self.listen.unwrap_or(any);
+        let listeners = [
+            (Part::CallRouter, ROUTER_PORT),
+            (Part::UmService, SERVICE_PORT),
+            (Part::UmWorker, WORKER_PORT),
+            (Part::ReplacementWorker, WORKER_PORT + 2),
+        ];
+        let listeners = listeners.into_iter().filter(|(part, _)| self.listening.contains(part));
+        let postman = Postman::new(Maildir::open(disk.clone(), "mail".into()).unwrap(), self.trouble.clone());
+        Parts {
+            environment: Arc::new(Fragile { world: environment.clone(), damage: damage.clone() }),
+            placement: Placement::here(),
+            listeners: listeners.map(|(part, port)| (part, SocketAddr::new(listen, port))).collect(),
+            stream_idle: Duration::from_secs(15 * 60),
+            settings: self.settings.clone(),
+            max_calls: self.max_calls,
+            max_age: self.max_age,
+            max_rss: 1 << 30,
+            rtp_ports: self.rtp_ports.clone(),
+            organisation: understood(&self.sources),
+            data: PathBuf::new(),
+            prompts: None,
+            log: ("info".to_owned(), false),
+            spool: Spool::open(disk, "spool".into()).expect("the spool opens"),
+            composer: Composer {
+                sender_name: "Ringpost".to_owned(),
+                sender_address: "ringpost@example.test".to_owned(),
+                time_zone: jiff::tz::TimeZone::UTC,
+            },
+            store: Arc::new(postman),
+        }
+    }
+
     pub fn seed(&mut self, seed: u64) {
         self.seed = seed;
     }
@@ -395,8 +472,8 @@ impl Beginning {
         self.settings.advertised = Some(address.parse().unwrap());
     }
 
-    pub fn max_calls(&mut self, calls: usize) {
-        self.settings.max_calls = calls;
+    pub fn max_calls(&mut self, calls: u32) {
+        self.max_calls = calls;
     }
 
     /// A file of the organisation more.
@@ -414,6 +491,13 @@ impl Beginning {
     pub fn file(&mut self, path: &str, bytes: &[u8]) {
         self.disk.create_new(path.as_ref()).and_then(|mut file| file.append(bytes)).unwrap();
     }
+}
+
+fn understood(sources: &[SourceFile]) -> Organisation {
+    let directory = Directory::load(sources).expect("the organisation is valid");
+    let sources = sources.iter().map(|source| (source.name.clone(), source.text.clone())).collect();
+    let snapshot = Snapshot { generation: 1, sources, located: Vec::new(), routers: Vec::new() };
+    Organisation { directory: Arc::new(directory), snapshot }
 }
 
 /// `config/directory`, and `tests/organisation` where the acceptance tests have one.

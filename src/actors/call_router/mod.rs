@@ -18,8 +18,9 @@ use arc_swap::ArcSwap;
 pub use redirector::Redirector;
 pub use stream::StreamRedirector;
 
+use super::um_service::WorkerChanged;
 use crate::directory::{Directory, HostName};
-use crate::engine::Environment;
+use crate::engine::{Alive, Environment, Place, alive};
 use crate::routing::{Role, View};
 
 /// The view in force, for whoever answers a message.
@@ -34,11 +35,6 @@ pub struct CallRouter {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct UseDirectory(pub Arc<Directory>);
-
-/// The port new calls go to from now on; `None`: there is no worker.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "()")]
-pub struct WorkerChanged(pub Option<u16>);
 
 /// What keeps router and UM service from taking calls (component states); `None`: nothing.
 #[derive(Debug, Clone, Message)]
@@ -145,7 +141,7 @@ impl Redirectors {
     /// Opens every address, then starts to answer. All or nothing.
     pub fn start(
         environment: &Arc<dyn Environment>,
-        arbiter: &ArbiterHandle,
+        place: &Place,
         published: &Published,
         addresses: &[(Role, SocketAddr)],
         idle_timeout: Duration,
@@ -159,14 +155,29 @@ impl Redirectors {
         }
         let datagram = sockets.into_iter().map(|(role, socket)| {
             let redirector = Redirector::new(environment.clone(), socket.clone(), role, published.clone());
-            (socket.local(), Redirector::start_in_arbiter(arbiter, |_| redirector))
+            (socket.local(), place.start(|_| redirector))
         });
         let stream = listeners.into_iter().map(|(role, listener)| {
             let local = listener.local();
             let redirector =
                 StreamRedirector::new(environment.clone(), listener, role, published.clone(), idle_timeout);
-            (local, StreamRedirector::start_in_arbiter(arbiter, |_| redirector))
+            (local, place.start(|_| redirector))
         });
         Ok(Redirectors { datagram: datagram.collect(), stream: stream.collect() })
+    }
+
+    /// Where is listened, as `udp 127.0.0.1:5060`.
+    pub fn listeners(&self) -> Vec<String> {
+        let datagram = self.datagram.iter().map(|(at, _)| format!("udp {at}"));
+        datagram.chain(self.stream.iter().map(|(at, _)| format!("tcp {at}"))).collect()
+    }
+
+    /// Each redirector, by what an administrator is told when it is dead.
+    pub fn vital(&self) -> Vec<(String, Alive)> {
+        let datagram = self.datagram.iter();
+        let datagram = datagram.map(|(at, actor)| (format!("nothing is received on udp {at} any more"), alive(actor)));
+        let stream = self.stream.iter();
+        let stream = stream.map(|(at, actor)| (format!("no connections are taken on tcp {at} any more"), alive(actor)));
+        datagram.chain(stream).collect()
     }
 }

@@ -43,6 +43,7 @@ fn entry(caller: Option<Caller>, outcome: Outcome) -> Entry {
             importance: Importance::Normal,
             sensitivity: Sensitivity::Normal,
             finished: Some(finished),
+            owner: None,
         },
         finished,
         delivery: DeliveryState::new(started()),

@@ -27,22 +27,44 @@ pub struct Recovered {
 
 impl Spool {
     /// Finishes what an earlier life of the node left in `recording/`: `minimum` (two seconds) and more becomes a
-    /// message. Recordings this process is writing are left alone, so it may be called at any time.
+    /// message. Recordings this process is writing are left alone, so it may be called at any time. For a spool that
+    /// no other process writes to; else [`Spool::recover_of`].
     pub fn recover(&self, minimum: Duration, now: Timestamp) -> Result<Recovered, SpoolError> {
+        let mut recovered = self.recover_of(minimum, now, &mut |_, _| true)?;
+        self.tidy(&mut recovered)?;
+        Ok(recovered)
+    }
+
+    /// Finishes the recordings that `is_left` says of, by folder and owner, that nobody writes them any more. The
+    /// owner is not known of a folder whose process has written nothing into it yet.
+    pub fn recover_of(
+        &self,
+        minimum: Duration,
+        now: Timestamp,
+        is_left: &mut dyn FnMut(&str, Option<&str>) -> bool,
+    ) -> Result<Recovered, SpoolError> {
         let mut recovered = Recovered::default();
-        for name in self.names(ERASED)? {
-            let path = self.place(ERASED, &name);
-            if let Err(error) = self.disk.remove_dir_all(&path).during("remove", &path) {
-                recovered.errors.push(error);
-            }
-        }
         for name in self.names(RECORDING)? {
             if EntryId::new(name.as_str()).is_ok_and(|id| self.live().contains(&id)) {
                 continue;
             }
-            if let Err(error) = self.recover_one(&name, call::samples(minimum), now, &mut recovered) {
-                recovered.errors.push(error);
+            let owner = self.read_record(&self.place(RECORDING, &name)).ok().and_then(|record| record.owner);
+            if !is_left(&name, owner.as_deref()) {
+                continue;
             }
+            match self.recover_one(&name, call::samples(minimum), now, &mut recovered) {
+                // its owner has ended it in the moment between
+                Ok(()) | Err(SpoolError::NotFound { .. }) => {}
+                Err(error) => recovered.errors.push(error),
+            }
+        }
+        Ok(recovered)
+    }
+
+    /// Removes what is on its way out, and sets aside what cannot be read.
+    pub fn tidy(&self, recovered: &mut Recovered) -> Result<(), SpoolError> {
+        for name in self.names(ERASED)? {
+            recovered.errors.extend(self.remove(&self.place(ERASED, &name)).err());
         }
         for name in self.names(READY)? {
             let result = match self.read_entry(&self.place(READY, &name)) {
@@ -54,7 +76,7 @@ impl Spool {
             };
             recovered.errors.extend(result.err());
         }
-        Ok(recovered)
+        Ok(())
     }
 
     fn recover_one(

@@ -231,8 +231,13 @@ fn damaged_metadata_is_set_aside_with_the_reason_and_nothing_is_deleted() {
         write(&disk, &format!("var/spool/recording/{name}/audio.pcm"), &[0; 40_000]);
     }
     write(&disk, "var/spool/recording/torn/call.json", b"{\"details\": {");
-    let record =
-        Record { details: details("m1"), importance: <_>::default(), sensitivity: <_>::default(), finished: None };
+    let record = Record {
+        details: details("m1"),
+        importance: <_>::default(),
+        sensitivity: <_>::default(),
+        finished: None,
+        owner: None,
+    };
     write(&disk, "var/spool/recording/alien/call.json", &serde_json::to_vec(&record).unwrap());
     write(&disk, "var/spool/recording/empty/.call.json.new", b"{");
     write(&disk, "var/spool/ready/blank/call.json", b"");

@@ -1,0 +1,454 @@
+//! The worker's end of the link to its node: says how the worker is, does what it is told, comes back when the node does.
+//! Knows: the worker's actors, the link. Must not: decide about calls; without a node the worker goes on as it was.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use tokio::sync::{mpsc, oneshot};
+
+use super::media_clock::{CountStreams, MediaClock};
+use super::rtp_ports::RtpPorts;
+use super::sip_endpoint::{GetLoad, SipEndpoint};
+use super::spool_writer::{SpoolState, Spooled};
+use super::um_worker::{CallCount, CountCalls, Drain, DropCalls, Limit, Refuse, STRAGGLERS, UmWorker, UseDirectory};
+use crate::directory::{Directory, HostName, SourceFile};
+use crate::engine::Environment;
+use crate::engine::environment::{BoxStream, blocking};
+use crate::engine::processes::link_path;
+use crate::link::{self, Beat, CallSelector, LinkError, Reader, Snapshot, ToNode, ToWorker, Welcome, WorkerId, Writer};
+use crate::records::CallDataRecord;
+
+const BEAT_EVERY: Duration = Duration::from_secs(1);
+/// A node that is away is looked for so often.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// A worker that has neither node nor calls for so long is of no use any more.
+const ORPHANED: Duration = Duration::from_secs(5 * 60);
+/// Calls that were told to end are waited for so long.
+const LAST_BYES: Duration = Duration::from_secs(3);
+
+/// Who a worker is.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    pub worker: WorkerId,
+    pub pid: u32,
+    pub build: String,
+    /// Where the node's data are.
+    pub data: PathBuf,
+    /// The port it takes calls on.
+    pub port: u16,
+    pub listeners: Vec<String>,
+    pub born: Instant,
+}
+
+impl Identity {
+    pub fn hello(&self, now: Instant, generation: u64, draining: bool) -> ToNode {
+        ToNode::Hello {
+            worker: self.worker.clone(),
+            pid: self.pid,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            build: self.build.clone(),
+            port: self.port,
+            generation,
+            draining,
+            age: now.saturating_duration_since(self.born),
+        }
+    }
+}
+
+/// The actors of a worker, once they are there.
+pub struct Staff {
+    pub calls: Addr<UmWorker>,
+    pub endpoint: Addr<SipEndpoint>,
+    pub clock: Addr<MediaClock>,
+    pub ports: RtpPorts,
+    pub spool_state: SpoolState,
+    /// Those that live as long as the worker, by what is said when one is dead.
+    pub vital: Vec<(String, Alive)>,
+}
+
+pub type Alive = Box<dyn Fn() -> bool + Send>;
+
+pub struct NodeLink {
+    environment: Arc<dyn Environment>,
+    identity: Identity,
+    generation: u64,
+    staff: Option<Staff>,
+    node: Option<mpsc::UnboundedSender<ToNode>>,
+    /// Which connection to the node this is: what an older one still says does not count.
+    connection: u64,
+    away_since: Option<Instant>,
+    /// What must be told until it is taken.
+    untold: BTreeMap<u64, ToNode>,
+    last_sequence: u64,
+    calls: CallCount,
+    draining: Option<Instant>,
+    stopping: Option<Instant>,
+    over: Option<oneshot::Sender<()>>,
+}
+
+/// The worker's actors are there and take calls.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Begun {
+    pub staff: Staff,
+    pub identity: Identity,
+}
+
+/// The process was told to end by its administrator: the first time it drains, the second time it ends.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Terminate;
+
+/// What is known of a call that ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Ended(pub Box<CallDataRecord>);
+
+/// There is a connection to the node.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Connected(BoxStream);
+
+/// The node spoke, or the connection broke.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Heard {
+    connection: u64,
+    message: Result<ToWorker, LinkError>,
+}
+
+impl NodeLink {
+    /// `over` is told when the worker has nothing left to do. `reader` and `writer`: the link on which the node has
+    /// welcomed it.
+    pub fn new(
+        environment: Arc<dyn Environment>,
+        identity: Identity,
+        generation: u64,
+        over: oneshot::Sender<()>,
+    ) -> NodeLink {
+        NodeLink {
+            environment,
+            identity,
+            generation,
+            staff: None,
+            node: None,
+            connection: 0,
+            away_since: None,
+            untold: BTreeMap::new(),
+            last_sequence: 0,
+            calls: CallCount::default(),
+            draining: None,
+            stopping: None,
+            over: Some(over),
+        }
+    }
+
+    /// Tells the node; without one it is forgotten, unless it is kept in `untold`.
+    fn tell(&self, message: ToNode) {
+        if let Some(node) = &self.node {
+            let _ = node.send(message);
+        }
+    }
+
+    /// Tells the node until it says that it has taken it.
+    fn tell_until_taken(&mut self, record: Box<CallDataRecord>) {
+        self.last_sequence += 1;
+        let message = ToNode::CallEnded { sequence: self.last_sequence, record };
+        self.untold.insert(self.last_sequence, message.clone());
+        self.tell(message);
+    }
+
+    fn take_up(&mut self, (reader, writer): (Reader<BoxStream>, Writer<BoxStream>), ctx: &mut Context<Self>) {
+        self.connection += 1;
+        self.away_since = None;
+        let (node, messages) = mpsc::unbounded_channel();
+        self.node = Some(node);
+        ctx.spawn(write(writer, messages).into_actor(self));
+        ctx.spawn(read(reader, self.connection, ctx.address()).into_actor(self));
+    }
+
+    fn look_for_node(&self, ctx: &mut Context<Self>) {
+        let environment = self.environment.clone();
+        let path = link_path(&self.identity.data);
+        let looking = async move {
+            loop {
+                match environment.connect_local(&path).await {
+                    Ok(stream) => return stream,
+                    Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+                }
+            }
+        };
+        ctx.spawn(looking.into_actor(self).map(|stream, _, ctx| ctx.notify(Connected(stream))));
+    }
+
+    fn obey(&mut self, message: ToWorker, ctx: &mut Context<Self>) {
+        let Some(staff) = &self.staff else { return };
+        match message {
+            ToWorker::Welcome(Welcome { configuration, max_calls, elsewhere, refuse, settings: _ }) => {
+                staff.calls.do_send(Limit { max_calls, elsewhere });
+                staff.calls.do_send(Refuse(refuse));
+                self.use_snapshot(configuration, ctx);
+                self.say_ready(ctx);
+            }
+            ToWorker::Configuration(snapshot) => self.use_snapshot(snapshot, ctx),
+            ToWorker::Limit { max_calls, elsewhere } => staff.calls.do_send(Limit { max_calls, elsewhere }),
+            ToWorker::Drain => self.drain(ctx),
+            ToWorker::Refuse(why) => staff.calls.do_send(Refuse(why)),
+            ToWorker::DropCalls(which) => staff.calls.do_send(DropCalls(which)),
+            ToWorker::Stop => self.stop(),
+            // by whoever keeps account of calls
+            ToWorker::Trace { .. } => {}
+            ToWorker::Taken { sequence } => drop(self.untold.remove(&sequence)),
+            ToWorker::Report { number } => self.beat(number, ctx),
+        }
+    }
+
+    fn say_ready(&mut self, ctx: &mut Context<Self>) {
+        self.tell(ToNode::Ready { port: self.identity.port, listeners: self.identity.listeners.clone() });
+        self.untold.values().for_each(|message| self.tell(message.clone()));
+        self.beat(0, ctx);
+    }
+
+    /// Read where it holds up no call; in force when that is done.
+    fn use_snapshot(&self, snapshot: Snapshot, ctx: &mut Context<Self>) {
+        let generation = snapshot.generation;
+        if generation == self.generation {
+            return;
+        }
+        let environment = self.environment.clone();
+        let loaded = async move { blocking(&*environment, move || load(&snapshot)).await };
+        ctx.spawn(loaded.into_actor(self).map(move |loaded, link, _| match (loaded, &link.staff) {
+            (Some(Ok(directory)), Some(staff)) => {
+                staff.calls.do_send(UseDirectory(Arc::new(directory)));
+                link.generation = generation;
+            }
+            (Some(Err(faults)), _) => tracing::error!(faults, "the directory the node sent is not valid: ours stays"),
+            _ => tracing::error!("the directory the node sent cannot be read: ours stays"),
+        }));
+    }
+
+    fn drain(&mut self, ctx: &mut Context<Self>) {
+        if self.draining.is_none() {
+            tracing::info!(
+                worker = self.identity.worker.0,
+                "another worker takes the calls: this one finishes its own"
+            );
+            self.draining = Some(self.environment.now());
+        }
+        if let Some(staff) = &self.staff {
+            staff.calls.do_send(Drain);
+        }
+        self.beat(0, ctx);
+    }
+
+    fn stop(&mut self) {
+        self.stopping.get_or_insert(self.environment.now());
+        self.draining.get_or_insert(self.environment.now());
+        if let Some(staff) = &self.staff {
+            staff.calls.do_send(Refuse(Some("this server is going out of service".to_owned())));
+            staff.calls.do_send(DropCalls(CallSelector::All));
+        }
+        self.end_when_idle(0);
+    }
+
+    /// Says how the worker is, as soon as its actors have.
+    fn beat(&self, answers: u64, ctx: &mut Context<Self>) {
+        let Some(staff) = &self.staff else { return };
+        let problems = staff.vital.iter().filter(|(_, alive)| !alive()).map(|(dead, _)| dead.clone()).collect();
+        let (endpoint, calls, streams) =
+            (staff.endpoint.send(GetLoad), staff.calls.send(CountCalls), staff.clock.send(CountStreams));
+        let beat = Beat {
+            answers,
+            rtp_ports: count(staff.ports.lent()),
+            recordings: count(staff.spool_state.recordings()),
+            has_room: staff.spool_state.has_room(),
+            rss: self.environment.processes().memory(self.identity.pid),
+            generation: self.generation,
+            draining: self.draining.is_some(),
+            problems,
+            ..Beat::default()
+        };
+        let counted = async move {
+            let endpoint = endpoint.await.ok();
+            let CallCount { calls, talking } = calls.await.unwrap_or_default();
+            Beat {
+                calls: count(calls),
+                talking: count(talking),
+                media_streams: count(streams.await.unwrap_or_default()),
+                dialogs: endpoint.map_or(0, |load| count(load.dialogs)),
+                transactions: endpoint.map_or(0, |load| count(load.transactions)),
+                connections: endpoint.map_or(0, |load| count(load.connections)),
+                ..beat
+            }
+        };
+        ctx.spawn(counted.into_actor(self).map(|beat, link, _| {
+            let transactions = beat.transactions;
+            link.calls = CallCount { calls: beat.calls as usize, talking: beat.talking as usize };
+            link.tell(ToNode::Beat(beat));
+            link.end_when_idle(transactions);
+        }));
+    }
+
+    /// The process ends when it has nothing left to do, or was told to stop and has done what it could.
+    fn end_when_idle(&mut self, transactions: u32) {
+        let now = self.environment.now();
+        let passed = |since: Option<Instant>, time| since.is_some_and(|at| now.saturating_duration_since(at) >= time);
+        let no_calls = self.calls.calls == 0;
+        let unwritten = self.staff.as_ref().is_some_and(|staff| staff.spool_state.unwritten() > 0);
+        let orphaned = passed(self.away_since, ORPHANED) && no_calls && !unwritten;
+        let drained = passed(self.draining, STRAGGLERS) && no_calls && transactions == 0 && !unwritten;
+        let told = self.untold.is_empty();
+        let stopped = self.stopping.is_some() && no_calls && told || passed(self.stopping, LAST_BYES);
+        if (orphaned || drained && told || stopped)
+            && let Some(over) = self.over.take()
+        {
+            self.tell(ToNode::Drained);
+            let _ = over.send(());
+        }
+    }
+}
+
+/// A directory out of what the node sent.
+pub fn load(snapshot: &Snapshot) -> Result<Directory, String> {
+    let sources: Vec<_> =
+        snapshot.sources.iter().map(|(name, text)| SourceFile::new(name.clone(), text.clone())).collect();
+    let mut directory = Directory::load(&sources)
+        .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+    for (host, addresses) in &snapshot.located {
+        if let Ok(host) = host.parse::<HostName>() {
+            directory.locate(&host, addresses);
+        }
+    }
+    Ok(directory)
+}
+
+fn count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+async fn write(mut writer: Writer<BoxStream>, mut messages: mpsc::UnboundedReceiver<ToNode>) {
+    while let Some(message) = messages.recv().await {
+        if let Err(error) = writer.send(&message).await {
+            // the reader sees it too, and says so
+            tracing::debug!(%error, "message to the node not sent");
+            return;
+        }
+    }
+}
+
+async fn read(mut reader: Reader<BoxStream>, connection: u64, link: Addr<NodeLink>) {
+    loop {
+        let message = reader.next().await;
+        let broken = message.is_err();
+        if link.send(Heard { connection, message }).await.is_err() || broken {
+            return;
+        }
+    }
+}
+
+impl Actor for NodeLink {
+    type Context = Context<Self>;
+}
+
+/// The link on which the node has welcomed this worker.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct TakeUp {
+    pub reader: Reader<BoxStream>,
+    pub writer: Writer<BoxStream>,
+}
+
+impl Handler<TakeUp> for NodeLink {
+    type Result = ();
+
+    fn handle(&mut self, TakeUp { reader, writer }: TakeUp, ctx: &mut Self::Context) {
+        self.take_up((reader, writer), ctx);
+    }
+}
+
+impl Handler<Begun> for NodeLink {
+    type Result = ();
+
+    fn handle(&mut self, Begun { staff, identity }: Begun, ctx: &mut Self::Context) {
+        self.staff = Some(staff);
+        self.identity = identity;
+        self.say_ready(ctx);
+        ctx.run_interval(BEAT_EVERY, |link, ctx| link.beat(0, ctx));
+    }
+}
+
+impl Handler<Connected> for NodeLink {
+    type Result = ();
+
+    fn handle(&mut self, Connected(stream): Connected, ctx: &mut Self::Context) {
+        tracing::info!(worker = self.identity.worker.0, "the node is there again");
+        self.take_up(link::split(stream), ctx);
+        self.tell(self.identity.hello(self.environment.now(), self.generation, self.draining.is_some()));
+    }
+}
+
+impl Handler<Heard> for NodeLink {
+    type Result = ();
+
+    fn handle(&mut self, Heard { connection, message }: Heard, ctx: &mut Self::Context) {
+        if connection != self.connection {
+            return;
+        }
+        match message {
+            Ok(message) => self.obey(message, ctx),
+            Err(error) => {
+                tracing::warn!(worker = self.identity.worker.0, %error, "the node is away: calls go on without it");
+                self.node = None;
+                self.away_since = Some(self.environment.now());
+                self.look_for_node(ctx);
+            }
+        }
+    }
+}
+
+impl Handler<Spooled> for NodeLink {
+    type Result = ();
+
+    fn handle(&mut self, spooled: Spooled, _: &mut Self::Context) {
+        // a node that is away looks into the spool when it comes back
+        self.tell(match spooled {
+            Spooled::Message { id, mailbox } => ToNode::MessageReady { id, mailbox },
+            Spooled::Some => ToNode::MessagesReady,
+        });
+    }
+}
+
+impl Handler<Ended> for NodeLink {
+    type Result = ();
+
+    fn handle(&mut self, Ended(record): Ended, _: &mut Self::Context) {
+        self.tell_until_taken(record);
+    }
+}
+
+impl Handler<CallCount> for NodeLink {
+    type Result = ();
+
+    fn handle(&mut self, calls: CallCount, ctx: &mut Self::Context) {
+        let fewer = calls.talking < self.calls.talking || calls.calls < self.calls.calls;
+        self.calls = calls;
+        // others have more room now
+        if self.draining.is_some() && fewer {
+            self.beat(0, ctx);
+        }
+    }
+}
+
+impl Handler<Terminate> for NodeLink {
+    type Result = ();
+
+    fn handle(&mut self, _: Terminate, ctx: &mut Self::Context) {
+        match self.draining {
+            None => self.drain(ctx),
+            Some(_) => self.stop(),
+        }
+    }
+}

@@ -1,0 +1,675 @@
+//! The UM service: starts UM workers, knows which of them takes the calls, and hands on what they tell.
+//! Knows: processes, links, what each worker last said. Must not: decide when a worker is needed; supervision does.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use tokio::sync::{mpsc, oneshot};
+
+use super::delivery::{self, Delivery, Look};
+use super::spool_keeper::{Bury, SpoolKeeper};
+use crate::engine::environment::{BoxStream, LocalListener};
+use crate::engine::processes::{WorkerOrder, link_path};
+use crate::engine::{Environment, Processes};
+use crate::link::supervision::{Command, Event, Reason, State, Supervision, Terms};
+use crate::link::{
+    self, Beat, CallSelector, LinkError, Reader, Settings, Snapshot, ToNode, ToWorker, Welcome, WorkerId, Writer,
+};
+use crate::metrics::{Metrics, RecycleReason, WorkerEnd};
+
+/// How often supervision looks at its deadlines.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often the program file is looked at.
+const PROGRAM_EVERY: Duration = Duration::from_secs(1);
+/// A worker that is asked how it is answers within so long, or its last beat counts.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// What a process said before it ended is read within so long.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What a UM service begins with.
+pub struct Beginning {
+    pub environment: Arc<dyn Environment>,
+    /// What every worker is told at its start; name, program and listeners are filled in.
+    pub order: WorkerOrder,
+    /// Where the workers listen: one takes the calls, its replacement has the other.
+    pub slots: [Vec<SocketAddr>; 2],
+    pub max_age: Duration,
+    /// Octets.
+    pub max_rss: u64,
+    pub settings: Settings,
+    pub snapshot: Snapshot,
+    pub max_calls: u32,
+    pub delivery: Addr<Delivery>,
+    pub keeper: Addr<SpoolKeeper>,
+    pub metrics: Arc<Metrics>,
+    /// Workers of an earlier node that live.
+    pub living: usize,
+}
+
+pub struct UmService {
+    environment: Arc<dyn Environment>,
+    processes: Arc<dyn Processes>,
+    order: WorkerOrder,
+    slots: [Vec<SocketAddr>; 2],
+    settings: Settings,
+    snapshot: Snapshot,
+    max_calls: u32,
+    refuse: Option<String>,
+    delivery: Addr<Delivery>,
+    keeper: Addr<SpoolKeeper>,
+    metrics: Arc<Metrics>,
+    /// Workers that were ended because they did not answer, until they are gone.
+    silent: HashSet<WorkerId>,
+    living: usize,
+    supervision: Supervision,
+    commands: Vec<Command>,
+    links: HashMap<WorkerId, Link>,
+    last_connection: u64,
+    /// Where each listens, once it does.
+    listeners: BTreeMap<WorkerId, Vec<String>>,
+    /// Processes that have ended and may have been heard last words of.
+    ending: HashMap<WorkerId, (String, Instant)>,
+    last_report: u64,
+    reports: Vec<Report>,
+    starting: Vec<oneshot::Sender<Result<(), String>>>,
+    watchers: Vec<Recipient<WorkerChanged>>,
+    program_seen: Option<Instant>,
+    fault: Option<String>,
+}
+
+/// The link to a worker that has greeted.
+struct Link {
+    connection: u64,
+    down: mpsc::UnboundedSender<ToWorker>,
+    /// What it was last told of the calls of others.
+    limit: (u32, u32),
+}
+
+/// Somebody waits for these workers to say how they are.
+struct Report {
+    number: u64,
+    missing: BTreeSet<WorkerId>,
+    done: oneshot::Sender<()>,
+}
+
+/// Where calls go from now on: the port of the worker that takes them; `None`: no worker does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct WorkerChanged(pub Option<u16>);
+
+/// Tell this one of every [`WorkerChanged`], first of how it is now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Watch(pub Recipient<WorkerChanged>);
+
+/// The organisation from now on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct UseSnapshot {
+    pub snapshot: Snapshot,
+    pub max_calls: u32,
+}
+
+/// Replace the worker that takes the calls; none is cut, none refused.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Recycle;
+
+/// End these calls now; what was recorded is kept.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct DropCalls(pub CallSelector);
+
+/// Take no calls, and tell their gateways why; `None`: take them again.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Refuse(pub Option<String>);
+
+/// No worker is started any more; `stop`: those that run end now, with their calls.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Retire {
+    pub stop: bool,
+}
+
+/// How the service and its workers are.
+#[derive(Message)]
+#[rtype(result = "ServiceReport")]
+pub struct GetReport;
+
+/// Answered when calls are taken, or with the reason why the first worker could not begin.
+#[derive(Message)]
+#[rtype(result = "Result<(), String>")]
+pub struct UntilReady;
+
+#[derive(Debug, Clone, Default)]
+pub struct ServiceReport {
+    pub workers: Vec<WorkerStatus>,
+    /// As `udp 0.0.0.0:5065`, of the worker that takes the calls.
+    pub listeners: Vec<String>,
+    pub beats: Vec<Beat>,
+    pub problems: Vec<String>,
+    /// How often a worker ended that was not told to.
+    pub deaths: u64,
+}
+
+/// One worker, for an administrator.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct WorkerStatus {
+    pub id: String,
+    pub pid: u32,
+    pub port: u16,
+    /// `Current`, `Draining` or `Starting`.
+    pub state: String,
+    pub calls: u32,
+    /// Octets.
+    pub rss: u64,
+    /// Seconds.
+    pub age_s: u64,
+    /// Of the organisation it works with.
+    pub generation: u64,
+}
+
+/// Somebody connected to the link.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Connected(BoxStream);
+
+/// A worker spoke, or its link broke.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Heard {
+    worker: WorkerId,
+    connection: u64,
+    message: Result<ToNode, LinkError>,
+}
+
+/// A worker's first words.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Greeted {
+    hello: ToNode,
+    reader: Reader<BoxStream>,
+    writer: Writer<BoxStream>,
+}
+
+impl UmService {
+    pub fn new(beginning: Beginning) -> UmService {
+        let Beginning { environment, order, slots, max_age, max_rss, settings, .. } = beginning;
+        let ports = slots.each_ref().map(|slot| slot.first().map_or(0, SocketAddr::port));
+        let supervision = Supervision::new(Terms { ports, max_age, max_rss }, environment.random_u64());
+        UmService {
+            processes: environment.processes(),
+            environment,
+            order,
+            slots,
+            settings,
+            snapshot: beginning.snapshot,
+            max_calls: beginning.max_calls,
+            refuse: None,
+            delivery: beginning.delivery,
+            keeper: beginning.keeper,
+            metrics: beginning.metrics,
+            silent: HashSet::new(),
+            living: beginning.living,
+            supervision,
+            commands: Vec::new(),
+            links: HashMap::new(),
+            last_connection: 0,
+            listeners: BTreeMap::new(),
+            ending: HashMap::new(),
+            last_report: 0,
+            reports: Vec::new(),
+            starting: Vec::new(),
+            watchers: Vec::new(),
+            program_seen: None,
+            fault: None,
+        }
+    }
+
+    fn step(&mut self, event: Event, ctx: &mut Context<Self>) {
+        let now = self.environment.now();
+        let mut commands = std::mem::take(&mut self.commands);
+        let deaths = self.supervision.deaths();
+        let how = match &event {
+            Event::Ended { worker, .. } if self.silent.remove(worker) => WorkerEnd::Silent,
+            Event::StartFailed { .. } => WorkerEnd::NotStarted,
+            _ => WorkerEnd::Died,
+        };
+        self.supervision.on_event(now, event, &mut commands);
+        if self.supervision.deaths() > deaths {
+            self.metrics.worker_died(how);
+        }
+        for command in commands.drain(..) {
+            self.carry_out(command, ctx);
+        }
+        self.commands = commands;
+        self.answer_those_who_wait();
+    }
+
+    fn carry_out(&mut self, command: Command, ctx: &mut Context<Self>) {
+        match command {
+            Command::Start { worker, slot } => self.start_worker(worker, slot, ctx),
+            Command::Welcome { worker } => {
+                let elsewhere = self.talking_elsewhere(&worker);
+                let limit = (self.max_calls, elsewhere);
+                let welcome = Welcome {
+                    settings: self.settings.clone(),
+                    configuration: self.snapshot.clone(),
+                    max_calls: self.max_calls,
+                    elsewhere,
+                    refuse: self.refuse.clone(),
+                };
+                if let Some(link) = self.links.get_mut(&worker) {
+                    link.limit = limit;
+                    let _ = link.down.send(ToWorker::Welcome(welcome));
+                }
+                // what it finished while no node was there
+                self.delivery.do_send(Look);
+            }
+            Command::Drain { worker } => self.tell(&worker, ToWorker::Drain),
+            Command::Kill { worker, pid } => {
+                tracing::error!(worker = worker.0, pid, "ALARM: UM worker does not answer: it is ended");
+                self.silent.insert(worker.clone());
+                // a process number is another's once its process is gone
+                if let Some(pid) = pid.filter(|_| self.processes.lives(&self.order.data, &worker)) {
+                    self.processes.kill(pid);
+                }
+            }
+            Command::Current(port) => {
+                match port {
+                    Some(port) => tracing::info!(port, "UM worker takes calls"),
+                    None => tracing::error!("ALARM: no UM worker takes calls"),
+                }
+                self.watchers.iter().for_each(|watcher| watcher.do_send(WorkerChanged(port)));
+            }
+            Command::Bury { worker, how } => {
+                tracing::warn!(worker = worker.0, how, "UM worker ended");
+                self.listeners.remove(&worker);
+                self.keeper.do_send(Bury(worker));
+                self.share_limits();
+            }
+            Command::Replacing { worker, reason } => {
+                tracing::info!(worker = worker.0, ?reason, "UM worker is replaced; it finishes its calls");
+                self.metrics.worker_recycled(match reason {
+                    Reason::Command => RecycleReason::Command,
+                    Reason::Age => RecycleReason::Age,
+                    Reason::Memory => RecycleReason::Memory,
+                    Reason::Program => RecycleReason::Program,
+                });
+            }
+        }
+    }
+
+    fn start_worker(&mut self, worker: WorkerId, slot: usize, ctx: &mut Context<Self>) {
+        let listeners = self.slots.get(slot).cloned().unwrap_or_default();
+        let order =
+            WorkerOrder { worker: worker.clone(), build: self.processes.program(), listeners, ..self.order.clone() };
+        match self.processes.start(order, self.environment.clone()) {
+            Ok(started) => {
+                tracing::info!(worker = worker.0, pid = started.pid, "UM worker started");
+                let now = self.environment.clone();
+                ctx.spawn(started.ended.into_actor(self).map(move |how, service, ctx| {
+                    service.ending.insert(worker, (how, now.now()));
+                    service.look(ctx);
+                }));
+            }
+            Err(error) => {
+                tracing::error!(worker = worker.0, %error, "ALARM: UM worker cannot be started");
+                ctx.notify(Failed { worker, reason: format!("the process cannot be started: {error}") });
+            }
+        }
+    }
+
+    fn tell(&self, worker: &WorkerId, message: ToWorker) {
+        if let Some(link) = self.links.get(worker) {
+            let _ = link.down.send(message);
+        }
+    }
+
+    fn tell_all(&self, message: &ToWorker) {
+        for link in self.links.values() {
+            let _ = link.down.send(message.clone());
+        }
+    }
+
+    /// How many callers all other workers have.
+    fn talking_elsewhere(&self, worker: &WorkerId) -> u32 {
+        let others = self.supervision.workers().filter(|(other, _)| *other != worker);
+        others.map(|(_, known)| known.beat.talking).sum()
+    }
+
+    fn share_limits(&mut self) {
+        let workers: Vec<_> = self.links.keys().cloned().collect();
+        for worker in workers {
+            let (max_calls, elsewhere) = (self.max_calls, self.talking_elsewhere(&worker));
+            if let Some(link) = self.links.get_mut(&worker).filter(|link| link.limit != (max_calls, elsewhere)) {
+                link.limit = (max_calls, elsewhere);
+                let _ = link.down.send(ToWorker::Limit { max_calls, elsewhere });
+            }
+        }
+    }
+
+    /// Looks at deadlines, at processes that may have ended, and at the program.
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        let now = self.environment.now();
+        let dead: Vec<_> = (self.supervision.workers())
+            .filter(|(id, known)| {
+                known.pid.is_some() && !self.links.contains_key(*id) && !self.ending.contains_key(*id)
+            })
+            .filter(|(id, _)| !self.processes.lives(&self.order.data, id))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for worker in dead {
+            self.ending.insert(worker, ("the process is gone".to_owned(), now));
+        }
+        let heard_out: Vec<_> = (self.ending.iter())
+            .filter(|(id, (_, at))| !self.links.contains_key(*id) || now.saturating_duration_since(*at) >= LAST_WORDS)
+            .map(|(id, (how, _))| (id.clone(), how.clone()))
+            .collect();
+        for (worker, how) in heard_out {
+            self.ending.remove(&worker);
+            self.step(Event::Ended { worker, how }, ctx);
+        }
+        if self.program_seen.is_none_or(|at| now.saturating_duration_since(at) >= PROGRAM_EVERY) {
+            self.program_seen = Some(now);
+            let build = self.processes.program();
+            // a file that is being replaced, or gone, is no new program
+            if !build.is_empty() {
+                self.step(Event::Program { build }, ctx);
+            }
+        }
+        self.step(Event::Tick, ctx);
+    }
+
+    fn answer_those_who_wait(&mut self) {
+        let answer = match (self.supervision.current(), self.supervision.failure()) {
+            (Some(_), _) => Ok(()),
+            (None, Some(failure)) => Err(failure.to_owned()),
+            (None, None) => return,
+        };
+        for waiting in self.starting.drain(..) {
+            let _ = waiting.send(answer.clone());
+        }
+    }
+
+    fn hear(&mut self, worker: WorkerId, message: ToNode, ctx: &mut Context<Self>) {
+        match message {
+            ToNode::Beat(beat) => {
+                let answers = beat.answers;
+                self.step(Event::Beat { worker: worker.clone(), beat }, ctx);
+                self.share_limits();
+                self.answered(&worker, answers);
+            }
+            ToNode::Ready { port, listeners } => {
+                self.listeners.insert(worker.clone(), listeners);
+                self.step(Event::Ready { worker, port }, ctx);
+            }
+            ToNode::CannotStart { reason } => self.step(Event::CannotStart { worker, reason }, ctx),
+            ToNode::MessageReady { id, mailbox } => self.delivery.do_send(delivery::Finished { id, mailbox }),
+            ToNode::MessagesReady => self.delivery.do_send(Look),
+            ToNode::Drained => tracing::info!(worker = worker.0, "UM worker has finished"),
+            ToNode::Hello { .. } => {}
+            ToNode::CallEnded { sequence, .. } => self.tell(&worker, ToWorker::Taken { sequence }),
+            ToNode::CallStarted(_) | ToNode::CallAnswered { .. } | ToNode::Traced { .. } => {}
+        }
+    }
+
+    /// One of those that were asked has answered, or will not.
+    fn answered(&mut self, worker: &WorkerId, number: u64) {
+        for report in &mut self.reports {
+            if report.number <= number {
+                report.missing.remove(worker);
+            }
+        }
+        for report in self.reports.extract_if(.., |report| report.missing.is_empty()) {
+            let _ = report.done.send(());
+        }
+    }
+
+    fn report(&self) -> ServiceReport {
+        let now = self.environment.now();
+        let current = self.supervision.current();
+        let mut problems: Vec<_> = self.supervision.problem(now).into_iter().chain(self.fault.clone()).collect();
+        if let Some((_, known)) = current {
+            problems.extend(known.beat.problems.iter().cloned());
+        }
+        let workers = self.supervision.workers().map(|(id, known)| WorkerStatus {
+            id: id.0.clone(),
+            pid: known.pid.unwrap_or_default(),
+            port: known.port,
+            state: match known.state {
+                State::Starting => "Starting",
+                State::Current => "Current",
+                State::Draining | State::Killed => "Draining",
+            }
+            .to_owned(),
+            calls: known.beat.calls,
+            rss: known.beat.rss,
+            age_s: now.saturating_duration_since(known.born).as_secs(),
+            generation: known.beat.generation,
+        });
+        ServiceReport {
+            workers: workers.collect(),
+            listeners: current.and_then(|(id, _)| self.listeners.get(id)).cloned().unwrap_or_default(),
+            beats: self.supervision.workers().map(|(_, known)| known.beat.clone()).collect(),
+            problems,
+            deaths: self.supervision.deaths(),
+        }
+    }
+}
+
+/// A process could not be started.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Failed {
+    worker: WorkerId,
+    reason: String,
+}
+
+async fn accept(mut listener: Box<dyn LocalListener>, service: Addr<UmService>) -> std::io::Error {
+    loop {
+        match poll_fn(|cx| listener.poll_accept(cx)).await {
+            Ok(stream) => service.do_send(Connected(stream)),
+            Err(error) => return error,
+        }
+    }
+}
+
+async fn greet(stream: BoxStream, service: Addr<UmService>) {
+    let (mut reader, writer) = link::split(stream);
+    match reader.next().await {
+        Ok(hello @ ToNode::Hello { .. }) => service.do_send(Greeted { hello, reader, writer }),
+        Ok(_) => tracing::warn!("somebody on the workers' socket does not greet"),
+        Err(error) => tracing::debug!(%error, "somebody on the workers' socket is no worker"),
+    }
+}
+
+async fn write(mut writer: Writer<BoxStream>, mut messages: mpsc::UnboundedReceiver<ToWorker>) {
+    while let Some(message) = messages.recv().await {
+        if let Err(error) = writer.send(&message).await {
+            // the reader sees it too, and says so
+            tracing::debug!(%error, "message to a worker not sent");
+            return;
+        }
+    }
+}
+
+async fn read(mut reader: Reader<BoxStream>, worker: WorkerId, connection: u64, service: Addr<UmService>) {
+    loop {
+        let message = reader.next().await;
+        let broken = message.is_err();
+        if service.send(Heard { worker: worker.clone(), connection, message }).await.is_err() || broken {
+            return;
+        }
+    }
+}
+
+impl Actor for UmService {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        match self.environment.listen_local(&link_path(&self.order.data)) {
+            Ok(listener) => {
+                let accepting = accept(listener, ctx.address()).into_actor(self);
+                ctx.spawn(accepting.map(|error, service, _| {
+                    tracing::error!(%error, "ALARM: workers cannot connect any more");
+                    service.fault = Some(format!("UM workers cannot connect: {error}"));
+                }));
+            }
+            Err(error) => {
+                let path = link_path(&self.order.data);
+                self.fault = Some(format!("UM workers cannot connect to {}: {error}", path.display()));
+            }
+        }
+        let living = self.living;
+        self.step(Event::Program { build: self.processes.program() }, ctx);
+        self.step(Event::Begin { living }, ctx);
+        ctx.run_interval(LOOK_EVERY, Self::look);
+    }
+}
+
+impl Handler<Connected> for UmService {
+    type Result = ();
+
+    fn handle(&mut self, Connected(stream): Connected, ctx: &mut Self::Context) {
+        ctx.spawn(greet(stream, ctx.address()).into_actor(self));
+    }
+}
+
+impl Handler<Greeted> for UmService {
+    type Result = ();
+
+    fn handle(&mut self, Greeted { hello, reader, writer }: Greeted, ctx: &mut Self::Context) {
+        let ToNode::Hello { worker, pid, version, build, port, generation, draining, age } = hello else { return };
+        tracing::debug!(worker = worker.0, pid, version, port, generation, "UM worker greets");
+        self.last_connection += 1;
+        let connection = self.last_connection;
+        let (down, messages) = mpsc::unbounded_channel();
+        self.links.insert(worker.clone(), Link { connection, down, limit: (0, 0) });
+        ctx.spawn(write(writer, messages).into_actor(self));
+        ctx.spawn(read(reader, worker.clone(), connection, ctx.address()).into_actor(self));
+        self.step(Event::Hello { worker, pid, port, draining, age, build }, ctx);
+    }
+}
+
+impl Handler<Heard> for UmService {
+    type Result = ();
+
+    fn handle(&mut self, Heard { worker, connection, message }: Heard, ctx: &mut Self::Context) {
+        if self.links.get(&worker).is_none_or(|link| link.connection != connection) {
+            return;
+        }
+        match message {
+            Ok(message) => self.hear(worker, message, ctx),
+            Err(error) => {
+                tracing::debug!(worker = worker.0, %error, "link to a worker");
+                self.links.remove(&worker);
+                self.answered(&worker, u64::MAX);
+                self.step(Event::LinkLost { worker }, ctx);
+                self.look(ctx);
+            }
+        }
+    }
+}
+
+impl Handler<Failed> for UmService {
+    type Result = ();
+
+    fn handle(&mut self, Failed { worker, reason }: Failed, ctx: &mut Self::Context) {
+        self.step(Event::StartFailed { worker, reason }, ctx);
+    }
+}
+
+impl Handler<Watch> for UmService {
+    type Result = ();
+
+    fn handle(&mut self, Watch(watcher): Watch, _: &mut Self::Context) {
+        watcher.do_send(WorkerChanged(self.supervision.current().map(|(_, known)| known.port)));
+        self.watchers.push(watcher);
+    }
+}
+
+impl Handler<UseSnapshot> for UmService {
+    type Result = ();
+
+    fn handle(&mut self, UseSnapshot { snapshot, max_calls }: UseSnapshot, _: &mut Self::Context) {
+        self.tell_all(&ToWorker::Configuration(snapshot.clone()));
+        self.snapshot = snapshot;
+        self.max_calls = max_calls;
+        self.share_limits();
+    }
+}
+
+impl Handler<Recycle> for UmService {
+    type Result = ();
+
+    fn handle(&mut self, _: Recycle, ctx: &mut Self::Context) {
+        self.step(Event::Recycle, ctx);
+    }
+}
+
+impl Handler<DropCalls> for UmService {
+    type Result = ();
+
+    fn handle(&mut self, DropCalls(which): DropCalls, _: &mut Self::Context) {
+        self.tell_all(&ToWorker::DropCalls(which));
+    }
+}
+
+impl Handler<Refuse> for UmService {
+    type Result = ();
+
+    fn handle(&mut self, Refuse(why): Refuse, _: &mut Self::Context) {
+        self.refuse.clone_from(&why);
+        self.tell_all(&ToWorker::Refuse(why));
+    }
+}
+
+impl Handler<Retire> for UmService {
+    type Result = ();
+
+    fn handle(&mut self, Retire { stop }: Retire, ctx: &mut Self::Context) {
+        self.step(Event::Retire, ctx);
+        if stop {
+            self.tell_all(&ToWorker::Stop);
+        }
+    }
+}
+
+impl Handler<GetReport> for UmService {
+    type Result = ResponseActFuture<Self, ServiceReport>;
+
+    fn handle(&mut self, _: GetReport, _: &mut Self::Context) -> Self::Result {
+        self.last_report += 1;
+        let number = self.last_report;
+        let (done, answered) = oneshot::channel();
+        self.tell_all(&ToWorker::Report { number });
+        // one that is not ready yet has nothing to say
+        let missing: BTreeSet<_> =
+            self.links.keys().filter(|worker| self.listeners.contains_key(*worker)).cloned().collect();
+        if !missing.is_empty() {
+            self.reports.push(Report { number, missing, done });
+        }
+        let waiting = async move { drop(tokio::time::timeout(ANSWER_WITHIN, answered).await) };
+        Box::pin(waiting.into_actor(self).map(move |(), service, _| {
+            service.reports.retain(|report| report.number != number);
+            service.report()
+        }))
+    }
+}
+
+impl Handler<UntilReady> for UmService {
+    type Result = ResponseFuture<Result<(), String>>;
+
+    fn handle(&mut self, _: UntilReady, _: &mut Self::Context) -> Self::Result {
+        let (tell, answer) = oneshot::channel();
+        self.starting.push(tell);
+        self.answer_those_who_wait();
+        Box::pin(async move { answer.await.unwrap_or_else(|_| Err("the UM service has ended".to_owned())) })
+    }
+}

@@ -1,0 +1,196 @@
+//! Lines carried out: each pipeline becomes requests, and what is answered is printed as Exchange would.
+//! Knows: what cmdlets mean ([`super::sense`]), requests and answers. Must not: know files or a node.
+
+mod calls;
+mod changes;
+
+use super::bind::{Bound, OnError, bind};
+use super::cmdlet::named;
+use super::parse::{Call, Pipeline, pipelines};
+use super::sense::{Action, Sense, action, sense};
+use super::show::{Format, Shown, format, text};
+use super::{ScriptError, token};
+use crate::admin::command::{Answer, Changed, Force, Refusal, Request, in_force};
+
+/// Gives a request to whoever carries it out; the error is a sentence for an administrator.
+pub type Ask<'a> = dyn FnMut(Request) -> Result<Answer, AskError> + 'a;
+
+/// Why a request came to nothing.
+#[derive(Debug)]
+pub enum AskError {
+    Refused(Refusal),
+    Failed(String),
+}
+
+/// How a script ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// Some line could not be carried out.
+    Failed,
+}
+
+/// Reads lines and carries them out.
+pub struct Shell<'a> {
+    pub ask: &'a mut Ask<'a>,
+    /// Prints what a cmdlet puts out.
+    pub print: &'a mut dyn FnMut(&str),
+    /// Prints warnings and errors.
+    pub warn: &'a mut dyn FnMut(&str),
+    /// What `Get-` cmdlets print when no line says otherwise.
+    pub json: bool,
+}
+
+/// Commands at the head of scripts that load Exchange's own cmdlets.
+const LOADING: [&str; 5] =
+    ["add-pssnapin", "import-module", "set-executionpolicy", "set-strictmode", "import-pssession"];
+
+impl Shell<'_> {
+    /// A command line that a Unix shell has split.
+    pub fn run_arguments(&mut self, arguments: &[String]) -> Outcome {
+        let lines = token::arguments(arguments).and_then(pipelines);
+        self.run(lines, |error| error.message.clone())
+    }
+
+    /// A script; `name` stands before line numbers.
+    pub fn run_script(&mut self, name: &str, text: &str) -> Outcome {
+        let lines = token::script(text).and_then(pipelines);
+        self.run(lines, |error| format!("{name}:{}: {}", error.line, error.message))
+    }
+
+    /// Nothing is carried out of a script that cannot be read to its end.
+    fn run(&mut self, lines: Result<Vec<Pipeline>, ScriptError>, shown: impl Fn(&ScriptError) -> String) -> Outcome {
+        let lines = match lines {
+            Ok(lines) => lines,
+            Err(error) => {
+                (self.warn)(&shown(&error));
+                return Outcome::Failed;
+            }
+        };
+        let mut outcome = Outcome::Done;
+        for pipeline in lines {
+            let mut on_error = OnError::Stop;
+            if let Err(error) = self.pipeline(pipeline, &mut on_error) {
+                if on_error != OnError::Silent {
+                    (self.warn)(&shown(&error));
+                    outcome = Outcome::Failed;
+                }
+                if on_error == OnError::Stop {
+                    return Outcome::Failed;
+                }
+            }
+        }
+        outcome
+    }
+
+    fn pipeline(&mut self, pipeline: Pipeline, on_error: &mut OnError) -> Result<(), ScriptError> {
+        let mut objects: Option<Vec<Shown>> = None;
+        let mut wanted = if self.json { Format::Json { compressed: false } } else { Format::List(Vec::new()) };
+        for call in pipeline.calls {
+            let lower = call.name.to_ascii_lowercase();
+            if LOADING.contains(&lower.as_str()) {
+                (self.warn)(&format!("note: {} is ignored: the cmdlets are there already", call.name));
+                return Ok(());
+            }
+            if ["write-host", "write-output", "echo"].contains(&lower.as_str()) {
+                let words = call.arguments.iter().filter_map(|argument| match argument {
+                    super::parse::Argument::Value(value) => Some(value.members().join(" ")),
+                    super::parse::Argument::Parameter { .. } => None,
+                });
+                (self.print)(&format!("{}\n", words.collect::<Vec<_>>().join(" ")));
+                return Ok(());
+            }
+            if let Some(format) = format(&call)? {
+                if objects.is_none() {
+                    return Err(ScriptError::new(
+                        call.line,
+                        format!("{} has nothing to print; put a Get- cmdlet before it", call.name),
+                    ));
+                }
+                wanted = format;
+                continue;
+            }
+            objects = Some(self.call(call, objects, on_error)?);
+        }
+        (self.print)(&text(&objects.unwrap_or_default(), &wanted));
+        Ok(())
+    }
+
+    fn call(
+        &mut self,
+        call: Call,
+        piped: Option<Vec<Shown>>,
+        on_error: &mut OnError,
+    ) -> Result<Vec<Shown>, ScriptError> {
+        let cmdlet = named(&call.name, call.line)?;
+        if let Action::NotBuilt(part) = action(cmdlet.name) {
+            return Err(ScriptError::new(
+                call.line,
+                format!("{} is not built yet (it belongs to {part})", cmdlet.name),
+            ));
+        }
+        let bound = bind(cmdlet, call, piped.is_some())?;
+        *on_error = bound.on_error;
+        self.check(&bound)?;
+        match action(cmdlet.name) {
+            Action::Get(kind) => self.get(kind, &bound),
+            Action::GetComponents
+            | Action::SetComponent
+            | Action::ActiveCalls
+            | Action::CallDataRecords
+            | Action::ExportRecords
+            | Action::SummaryReport
+            | Action::TestCall
+            | Action::Service { .. } => self.ask_node(&bound),
+            _ => self.change(&bound, piped),
+        }
+    }
+
+    /// Refuses parameters of parts that are not built, and says which are ignored.
+    fn check(&mut self, bound: &Bound) -> Result<(), ScriptError> {
+        for (name, _) in &bound.values {
+            match sense(bound.cmdlet.name, name) {
+                Some(Sense::NotBuilt(part)) => {
+                    return bound.error(format!("-{name} is not built yet (it belongs to {part})"));
+                }
+                Some(Sense::Ignored(reason)) => (self.warn)(&format!("note: -{name} is ignored: {reason}")),
+                Some(_) => {}
+                None => return bound.error(format!("-{name} of {} is not understood", bound.cmdlet.name)),
+            }
+        }
+        Ok(())
+    }
+
+    /// What is answered; a refusal in Exchange's words.
+    fn answer(&mut self, request: Request, bound: &Bound) -> Result<Answer, ScriptError> {
+        let refused = match (self.ask)(request) {
+            Ok(Answer::Refused(refusal)) | Err(AskError::Refused(refusal)) => refusal,
+            Ok(answer) => return Ok(answer),
+            Err(AskError::Failed(message)) => return bound.error(message),
+        };
+        let kinds: Vec<_> = match action(bound.cmdlet.name) {
+            Action::New(kind) | Action::Set(kind) | Action::Get(kind) | Action::Remove(kind) => vec![kind],
+            Action::EnableMailbox | Action::DisableMailbox => vec![crate::admin::settings::Kind::Mailbox],
+            _ => Vec::new(),
+        };
+        let spell = |key: &str| {
+            let setting =
+                kinds.iter().find_map(|kind| kind.setting(key)).filter(|setting| !setting.parameter.is_empty());
+            setting.map_or_else(|| key.to_owned(), |setting| format!("-{}", setting.parameter))
+        };
+        bound.error(refused.show(spell))
+    }
+
+    fn say(&mut self, changed: &Changed) {
+        let would = if changed.what_if { "What if: " } else { "" };
+        for done in &changed.done {
+            (self.print)(&format!("{would}{done}\n"));
+        }
+        match &changed.force {
+            Force::Unchanged if !changed.what_if => (self.print)("nothing to change: it is so already\n"),
+            Force::Unchanged => {}
+            Force::Now { generation } => (self.print)(&format!("{}\n", in_force(*generation))),
+            Force::Later(why) => (self.print)(&format!("written to {}; {why}\n", changed.files.join(", "))),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! `Get-`, `New-`, `Set-`, `Remove-`, `Enable-` and `Disable-` of objects.
+//! Knows: which steps a cmdlet is. Must not: decide what is allowed.
+
+use super::super::bind::Bound;
+use super::super::parse::Literal;
+use super::super::sense::{Action, Sense, action, sense};
+use super::{ScriptError, Shell, Shown};
+use crate::admin::command::{Answer, Changes, Object, Request, Step};
+use crate::admin::settings::{Change, Edit, Kind, Setting, Value};
+use crate::link::CallSelector;
+
+impl Shell<'_> {
+    pub(super) fn get(&mut self, kind: Kind, bound: &Bound) -> Result<Vec<Shown>, ScriptError> {
+        let identity = bound.text(if kind == Kind::CallRouter { "Server" } else { "Identity" });
+        let objects = self.objects(kind, identity.clone(), bound)?;
+        let plan = bound.text("UMDialPlan");
+        let anr = bound.text("Anr").map(|anr| anr.to_lowercase());
+        let most = bound.text("ResultSize").and_then(|most| most.parse::<usize>().ok()).unwrap_or(usize::MAX);
+        let text = |object: &Object, key: &str| object.values.get(key).map(Value::show).unwrap_or_default();
+        let kept = objects.into_iter().filter(|object| {
+            let of_plan = plan.as_ref().is_none_or(|plan| text(object, "dial_plan").eq_ignore_ascii_case(plan));
+            let named = anr.as_ref().is_none_or(|anr| {
+                let names = ["alias", "display_name"].map(|key| text(object, key).to_lowercase());
+                names.iter().flat_map(|name| name.split_whitespace()).any(|name| name.starts_with(anr.as_str()))
+                    || names.iter().any(|name| name.starts_with(anr.as_str()))
+            });
+            let is_hidden = kind == Kind::IpGateway && text(object, "simulator") == "true";
+            of_plan && named && (!is_hidden || identity.is_some() || bound.is_true("IncludeSimulator"))
+        });
+        Ok(kept.take(most).map(Shown::object).collect())
+    }
+
+    fn objects(&mut self, kind: Kind, identity: Option<String>, bound: &Bound) -> Result<Vec<Object>, ScriptError> {
+        match self.answer(Request::Get { kind, identity }, bound)? {
+            Answer::Objects(objects) => Ok(objects),
+            _ => bound.error("the node answered with something else"),
+        }
+    }
+
+    pub(super) fn change(&mut self, bound: &Bound, piped: Option<Vec<Shown>>) -> Result<Vec<Shown>, ScriptError> {
+        let identities = self.identities(bound, piped)?;
+        let mut steps = Vec::new();
+        for identity in &identities {
+            self.steps(bound, identity, &mut steps)?;
+        }
+        let what_if = bound.what_if || bound.is_true("ValidateOnly");
+        if let (Action::Set(Kind::Service), Some(status)) = (action(bound.cmdlet.name), bound.text("Status")) {
+            self.set_status(&status, bound)?;
+            steps.retain(|step| !matches!(step, Step::Set { edits, .. } if edits.is_empty()));
+        }
+        if steps.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.answer(Request::Change(Changes { steps, what_if }), bound)? {
+            Answer::Changed(changed) => self.say(&changed),
+            _ => return bound.error("the node answered with something else"),
+        }
+        if action(bound.cmdlet.name) == (Action::Gateway { enable: false }) && bound.is_true("Immediate") && !what_if {
+            for identity in identities {
+                if let Answer::Done(done) = self.answer(Request::DropCalls(CallSelector::IpGateway(identity)), bound)? {
+                    (self.print)(&format!("{done}\n"));
+                }
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Which objects: the one that is named, or those that came through the pipe.
+    fn identities(&mut self, bound: &Bound, piped: Option<Vec<Shown>>) -> Result<Vec<String>, ScriptError> {
+        let kind = kind_of(action(bound.cmdlet.name));
+        let given = ["Identity", "Server", "Name"].iter().find_map(|name| match (*name, action(bound.cmdlet.name)) {
+            ("Name", Action::New(_)) | ("Identity" | "Server", _) => bound.get(name),
+            _ => None,
+        });
+        if let Some(given) = given {
+            return match given.text() {
+                Some(text) => Ok(vec![text.to_owned()]),
+                None => bound.error("the identity is one text"),
+            };
+        }
+        match piped {
+            Some(objects) => {
+                let of_kind = objects.into_iter().map(|shown| shown.object.filter(|object| Some(object.kind) == kind));
+                let of_kind: Option<Vec<_>> = of_kind.collect();
+                match of_kind {
+                    Some(objects) => Ok(objects.into_iter().map(|object| object.identity).collect()),
+                    None => bound.error(format!("{} cannot use what comes through the pipe", bound.cmdlet.name)),
+                }
+            }
+            None if kind.is_some_and(Kind::is_of_server) => Ok(vec!["localhost".to_owned()]),
+            None => bound.error(format!("{} needs -Identity", bound.cmdlet.name)),
+        }
+    }
+
+    fn steps(&mut self, bound: &Bound, identity: &str, steps: &mut Vec<Step>) -> Result<(), ScriptError> {
+        let edits_of = |kind: Kind| -> Result<Vec<Edit>, ScriptError> {
+            let mut edits = Vec::new();
+            for (name, value) in &bound.values {
+                if let Some(Sense::Setting(of, setting)) = sense(bound.cmdlet.name, name)
+                    && of == kind
+                {
+                    edits.extend(self::edits(bound, name, setting, value)?);
+                }
+            }
+            Ok(edits)
+        };
+        let identity = identity.to_owned();
+        match action(bound.cmdlet.name) {
+            Action::New(kind) => {
+                let mut edits = edits_of(kind)?;
+                edits.retain(|edit| edit.key != kind.identity());
+                steps.push(Step::New { kind, name: identity.clone(), edits });
+                if kind == Kind::DialPlan
+                    && (bound.get("GenerateUMMailboxPolicy").is_none() || bound.is_true("GenerateUMMailboxPolicy"))
+                {
+                    if identity.chars().count() > 49 {
+                        return bound
+                            .error("-Name has at most 49 characters when the default policy is made with the plan");
+                    }
+                    steps.push(Step::default_policy(&identity));
+                }
+                if let (Kind::IpGateway, Some(plan)) = (kind, bound.text("UMDialPlan")) {
+                    steps.push(Step::default_hunt_group(&identity, &plan));
+                }
+            }
+            Action::Set(kind) => {
+                steps.push(Step::Set { kind, identity: identity.clone(), edits: edits_of(kind)? });
+                let router = edits_of(Kind::CallRouter)?;
+                if kind == Kind::Service && !router.is_empty() {
+                    steps.push(Step::Set { kind: Kind::CallRouter, identity, edits: router });
+                }
+            }
+            Action::Remove(kind) => steps.push(Step::Remove { kind, identity }),
+            Action::Gateway { enable } => {
+                let edits = vec![Edit::text("status", if enable { "Enabled" } else { "Disabled" })];
+                steps.push(Step::Set { kind: Kind::IpGateway, identity, edits });
+            }
+            Action::EnableMailbox => {
+                let mut edits = edits_of(Kind::Mailbox)?;
+                let Some((alias, _)) = identity.split_once('@') else {
+                    return bound.error(format!(
+                        "there is no user directory to look \"{identity}\" up in; give the e-mail address as -Identity, its first part becomes the alias"
+                    ));
+                };
+                edits.push(Edit::text("email_address", identity.clone()));
+                if let Some(address) = bound.text("SIPResourceIdentifier") {
+                    let key = if address.contains('@') { "sip_addresses" } else { "e164_numbers" };
+                    edits.push(Edit::set(key, Value::List(vec![address])));
+                }
+                steps.push(Step::New { kind: Kind::Mailbox, name: alias.to_owned(), edits });
+            }
+            Action::DisableMailbox => {
+                if bound.is_true("KeepProperties") {
+                    return bound.error("-KeepProperties $true is not built yet: a mailbox is removed with its settings; its mail stays");
+                }
+                if bound.get("KeepProperties").is_none() {
+                    (self.warn)("note: the mailbox's settings are not kept; its mail stays");
+                }
+                steps.push(Step::Remove { kind: Kind::Mailbox, identity });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn kind_of(action: Action) -> Option<Kind> {
+    match action {
+        Action::Get(kind) | Action::New(kind) | Action::Set(kind) | Action::Remove(kind) => Some(kind),
+        Action::Gateway { .. } => Some(Kind::IpGateway),
+        Action::EnableMailbox | Action::DisableMailbox => Some(Kind::Mailbox),
+        Action::Service { .. } => Some(Kind::Service),
+        _ => None,
+    }
+}
+
+/// What a parameter's value does to its setting.
+fn edits(bound: &Bound, name: &str, setting: &Setting, value: &Literal) -> Result<Vec<Edit>, ScriptError> {
+    let edit = |change| Edit { key: setting.key.to_owned(), change };
+    let changes = match value {
+        Literal::Null => vec![Change::Unset],
+        Literal::Table(entries) => {
+            if !setting.is_list() {
+                return bound.error(format!("-{name} has one value; @{{Add=…;Remove=…}} is for lists"));
+            }
+            let mut changes = Vec::new();
+            for (what, members) in entries {
+                changes.push(match what.to_ascii_lowercase().as_str() {
+                    "add" => Change::Add(members.members()),
+                    "remove" => Change::Remove(members.members()),
+                    _ => return bound.error(format!("-{name}: @{{{what}=…}} is not understood; write Add or Remove")),
+                });
+            }
+            changes
+        }
+        // an empty list is none
+        Literal::List(members) if members.is_empty() => vec![Change::Unset],
+        value if setting.is_list() => vec![Change::Set(Value::List(value.members()))],
+        Literal::List(_) => return bound.error(format!("-{name} has one value")),
+        Literal::Switch(switch) => vec![Change::Set(Value::Switch(*switch))],
+        Literal::Text(word) => vec![Change::Set(Value::Text(word.text.clone()))],
+    };
+    Ok(changes.into_iter().map(edit).collect())
+}

@@ -1,0 +1,102 @@
+//! Commands executed by a running node: on its files, then on itself.
+//! Knows: the engine's methods, the organisation's files. Must not: know who gave a command.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use serde::Serialize;
+
+use super::command::{Answer, Changed, Changes, Force, Reason, Refusal, Request, Row, in_force};
+use super::organisation::Organisation;
+use crate::engine::Engine;
+
+/// A running node as its administration has it.
+#[derive(Clone)]
+pub struct Node {
+    pub engine: Rc<Engine>,
+    pub organisation: Organisation,
+    pub refresh: Refresh,
+}
+
+/// Has the node read its directory, and live by it when it is sound: the generation, or what is wrong.
+pub type Refresh = Rc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Option<u64>, String>>>>>;
+
+/// Does what a command says.
+pub async fn execute(node: &Node, request: Request) -> Answer {
+    let outcome = match request {
+        Request::Status => Ok(Answer::Status(Box::new(node.engine.status().await))),
+        Request::Get { kind, identity } => {
+            let organisation = node.organisation.clone();
+            blocking(move || organisation.get(kind, identity.as_deref())).await.map(Answer::Objects)
+        }
+        Request::Change(changes) => change(node, changes).await.map(Answer::Changed),
+        Request::Refresh => match (node.refresh)().await {
+            Ok(generation) => Ok(Answer::Done(format!("the directory is {}", in_force(generation)))),
+            Err(faults) => Err(Refusal::new(Reason::Invalid, faults)),
+        },
+        Request::Components { server: Some(server), .. }
+        | Request::SetComponent { server: Some(server), .. }
+        | Request::ActiveCalls { server: Some(server), .. }
+            if !node.organisation.node().is_named(&server) =>
+        {
+            let own = &node.organisation.node().name;
+            let message = format!("\"{server}\" is another server than this node, \"{own}\"; give the command there");
+            Err(Refusal::new(Reason::NotFound, message))
+        }
+        Request::Workers => Ok(Answer::Rows(rows(&node.engine.workers().await))),
+        Request::RecycleWorker => {
+            node.engine.recycle_worker();
+            Ok(Answer::Done("a new worker is started; the old one ends with its last call".to_owned()))
+        }
+        Request::DropCalls(which) => {
+            node.engine.drop_calls(which);
+            Ok(Answer::Done("the calls are ended; what was recorded is kept".to_owned()))
+        }
+        other => Err(not_in_this_build(&other)),
+    };
+    outcome.unwrap_or_else(Answer::Refused)
+}
+
+/// Does what concerns files alone, where no node runs.
+pub fn execute_without_node(organisation: &Organisation, request: Request) -> Answer {
+    let outcome = match request {
+        Request::Get { kind, identity } => organisation.get(kind, identity.as_deref()).map(Answer::Objects),
+        Request::Change(changes) => organisation.change(&changes).map(Answer::Changed),
+        _ => Err(Refusal::new(Reason::NeedsNode, "this needs a running node, and none is running here")),
+    };
+    outcome.unwrap_or_else(Answer::Refused)
+}
+
+/// One row a value, by its fields.
+fn rows<T: Serialize>(values: &[T]) -> Vec<Row> {
+    let row = |value: &T| match serde_json::to_value(value) {
+        Ok(serde_json::Value::Object(row)) => Some(row),
+        _ => None,
+    };
+    values.iter().filter_map(row).collect()
+}
+
+fn not_in_this_build(request: &Request) -> Refusal {
+    let what = format!("{request:?}");
+    let what = what.split([' ', '(', '{']).next().unwrap_or_default();
+    Refusal::new(Reason::NotBuilt, format!("{what}: the node cannot answer this yet"))
+}
+
+async fn change(node: &Node, changes: Changes) -> Result<Changed, Refusal> {
+    let organisation = node.organisation.clone();
+    let mut changed = blocking(move || organisation.change(&changes)).await?;
+    if matches!(changed.force, Force::Later(_)) {
+        changed.force = match (node.refresh)().await {
+            Ok(generation) => Force::Now { generation },
+            Err(faults) => Force::Later(format!("the node does not take it: {faults}")),
+        };
+    }
+    Ok(changed)
+}
+
+/// Files may keep us waiting: not on the thread that carries calls.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {
+    let died = |error| Refusal::new(Reason::Failed, format!("the command did not end: {error}"));
+    tokio::task::spawn_blocking(work).await.map_err(died)?
+}

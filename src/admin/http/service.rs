@@ -1,0 +1,207 @@
+//! Requests and who may make them.
+//! Knows: HTTP, roles, the operations. Must not: know what an operation does.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{StatusCode, header};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::web::{self, Bytes, Data, ServiceConfig};
+use actix_web::{Error, HttpRequest, HttpResponse, guard};
+use serde_json::json;
+
+use super::answers::{error, refused, response};
+use super::desk::Desk;
+use super::operations::{Given, Method, Operation, operations};
+use super::tokens::{Role, Tokens};
+use super::{answers::Shape, openapi};
+use crate::metrics::{CONTENT_TYPE, Metrics};
+
+/// Octets of a request's body.
+const BODY: usize = 64 << 10;
+
+/// What requests are served with.
+pub struct Office {
+    pub desk: Desk,
+    /// The token file.
+    pub tokens: PathBuf,
+    pub metrics: Arc<Metrics>,
+}
+
+/// Every path.
+pub fn routes(app: &mut ServiceConfig, office: &Data<Office>) {
+    let look = || web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
+    let not_allowed = || web::to(async || error(StatusCode::METHOD_NOT_ALLOWED, "method", "not on this path"));
+    let nothing = || web::to(async || error(StatusCode::NOT_FOUND, "not_found", "there is nothing on this path"));
+    let open = |path: &str, route| web::resource(path).route(route).default_service(not_allowed());
+    let mut paths: BTreeMap<String, Vec<Operation>> = BTreeMap::new();
+    for operation in operations() {
+        paths.entry(operation.path.clone()).or_default().push(operation);
+    }
+    let mut api = web::scope("/api/v1").wrap(from_fn(log)).default_service(nothing());
+    api = api.service(open("/openapi.json", look().to(async || HttpResponse::Ok().json(openapi::document()))));
+    for (path, operations) in paths {
+        let mut resource = web::resource(path).default_service(not_allowed());
+        for operation in operations {
+            let method = match operation.method {
+                Method::Get => web::get(),
+                Method::Post => web::post(),
+                Method::Put => web::put(),
+                Method::Patch => web::patch(),
+                Method::Delete => web::delete(),
+            };
+            let operation = Arc::new(operation);
+            resource = resource.route(method.to(move |request: HttpRequest, body: Bytes, office: Data<Office>| {
+                let operation = operation.clone();
+                async move { serve(&operation, &request, &body, &office).await }
+            }));
+        }
+        api = api.service(resource);
+    }
+    app.app_data(office.clone())
+        .app_data(web::PayloadConfig::new(BODY))
+        .service(open("/metrics", look().to(metrics)))
+        .service(open("/health/live", look().to(live)))
+        .service(open("/health/ready", look().to(ready)))
+        .service(api)
+        .default_service(nothing());
+}
+
+async fn metrics(office: Data<Office>) -> HttpResponse {
+    // a node that does not answer is worth knowing too: what was counted until now is shown
+    office.desk.observe().await;
+    HttpResponse::Ok().content_type(CONTENT_TYPE).body(office.metrics.text())
+}
+
+/// 200 while the threads and actors that carry calls answer: who sees 503 for long restarts the node.
+async fn live(office: Data<Office>) -> HttpResponse {
+    match office.desk.pulse().await {
+        true => HttpResponse::Ok().json(json!({ "status": "live" })),
+        false => HttpResponse::ServiceUnavailable().json(json!({ "status": "not live" })),
+    }
+}
+
+/// 200 while there is nothing an administrator must look at.
+async fn ready(office: Data<Office>) -> HttpResponse {
+    let problems = match office.desk.status().await {
+        Some(status) => status.problems,
+        None => vec!["the node does not answer".to_owned()],
+    };
+    match problems.is_empty() {
+        true => HttpResponse::Ok().json(json!({ "status": "ready" })),
+        false => HttpResponse::ServiceUnavailable().json(json!({ "status": "not ready", "problems": problems })),
+    }
+}
+
+async fn serve(operation: &Operation, request: &HttpRequest, body: &Bytes, office: &Office) -> HttpResponse {
+    if let Err(denied) = admit(request, operation.role, office) {
+        return denied;
+    }
+    let given = match given(operation, request, body) {
+        Ok(given) => given,
+        Err(denied) => return denied,
+    };
+    let csv = match given.query.get("format").map(String::as_str) {
+        Some("csv") => true,
+        None | Some("json") => false,
+        Some(_) if !operation.has_csv() => false,
+        Some(_) => return error(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "format: json or csv"),
+    };
+    match operation.command(&given) {
+        Ok(command) => {
+            let shape = match given.query.get("what_if").is_some() && operation.shape == Shape::Made {
+                true => Shape::Changed,
+                false => operation.shape,
+            };
+            response(office.desk.command(command).await, shape, csv)
+        }
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+/// 401 without a token we know, 403 with one that does not reach so far (RFC 6750 3.1).
+fn admit(request: &HttpRequest, needed: Role, office: &Office) -> Result<(), HttpResponse> {
+    let unknown = |message: &str| {
+        let mut response = error(StatusCode::UNAUTHORIZED, "unauthorized", message);
+        let challenge = header::HeaderValue::from_static("Bearer realm=\"ringpost\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        response
+    };
+    let tokens = Tokens::read(&office.tokens).map_err(|fault| {
+        tracing::error!(%fault, "no token is known: the administration by HTTP answers nobody");
+        error(StatusCode::SERVICE_UNAVAILABLE, "failed", "the token file cannot be used; the log says why")
+    })?;
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let secret =
+        given.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
+    let Some((_, secret)) = secret else {
+        return Err(unknown("a token is needed: Authorization: Bearer <token>"));
+    };
+    match tokens.find(secret.trim()) {
+        None => Err(unknown("the token is not known")),
+        Some((role, _)) if role < needed => {
+            Err(error(StatusCode::FORBIDDEN, "forbidden", "the token is for reading; this needs the role manage"))
+        }
+        Some((_, name)) => {
+            if needed == Role::Manage {
+                tracing::info!(event = "administered", who = name, method = %request.method(), path = request.path());
+            }
+            Ok(())
+        }
+    }
+}
+
+fn given(operation: &Operation, request: &HttpRequest, body: &Bytes) -> Result<Given, HttpResponse> {
+    let bad = |message: String| error(StatusCode::BAD_REQUEST, "bad_request", &message);
+    let query = web::Query::<BTreeMap<String, String>>::from_query(request.query_string());
+    let query = query.map_err(|fault| bad(format!("the query cannot be read: {fault}")))?.into_inner();
+    let identity = match request.match_info().is_empty() {
+        true => None,
+        false => {
+            let segment = web::Path::<String>::try_from_request(request);
+            Some(segment.map_err(|fault| bad(format!("the path cannot be read: {fault}")))?)
+        }
+    };
+    let body = match body.is_empty() {
+        true => serde_json::Map::new(),
+        false => match serde_json::from_slice(body) {
+            Ok(serde_json::Value::Object(body)) => body,
+            Ok(_) => return Err(bad("the body is a JSON object".to_owned())),
+            Err(fault) => return Err(bad(format!("the body is not JSON: {fault}"))),
+        },
+    };
+    Ok(Given { kind: operation.kind, identity, query, body })
+}
+
+/// Counts each request, and logs it for whoever looks.
+async fn log(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let response = next.call(request).await?;
+    let request = response.request();
+    let status = response.status().as_u16();
+    if let Some(office) = request.app_data::<Data<Office>>() {
+        office.metrics.admin_answered(status);
+    }
+    let peer = request.peer_addr().map(tracing::field::display);
+    tracing::debug!(event = "http", peer, method = %request.method(), path = request.path(), status);
+    Ok(response)
+}
+
+/// The one segment of a path, decoded.
+trait Segment: Sized {
+    fn try_from_request(request: &HttpRequest) -> Result<String, String>;
+}
+
+impl Segment for web::Path<String> {
+    fn try_from_request(request: &HttpRequest) -> Result<String, String> {
+        use actix_web::FromRequest;
+        use actix_web::dev::Payload;
+        let path = web::Path::<String>::from_request(request, &mut Payload::None).into_inner();
+        path.map(web::Path::into_inner).map_err(|error| error.to_string())
+    }
+}

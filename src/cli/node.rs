@@ -1,0 +1,227 @@
+//! Commands that a running node answers: components, calls, records, workers, a refresh, a test call.
+//! Knows: options, how answers are printed. Must not: know how the node answers.
+
+use std::path::PathBuf;
+
+use super::Folders;
+use super::ask::{Failure, ask};
+use super::print;
+use crate::admin::command::{Answer, CallFilter, Request, TestCall};
+use crate::link::CallSelector;
+
+#[derive(clap::Subcommand)]
+pub(super) enum Component {
+    /// Show one component, or all
+    Get {
+        name: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a component in service or out of it
+    Set {
+        /// UMCallRouter, UnifiedMessaging or ServerWideOffline
+        name: String,
+        /// Active, Inactive or Draining
+        #[arg(long)]
+        state: String,
+        /// HealthAPI, Maintenance, Sidelined, Functional or Deployment: each one's word counts until it takes it back
+        #[arg(long, default_value = "Maintenance")]
+        requester: String,
+    },
+}
+
+#[derive(clap::Subcommand)]
+pub(super) enum ActiveCalls {
+    /// Show the calls in progress
+    Get {
+        #[arg(long, value_name = "PLAN")]
+        dial_plan: Option<String>,
+        #[arg(long, value_name = "GATEWAY")]
+        ip_gateway: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Report the SIP of a call as it comes and goes
+    Trace {
+        /// SIP Call-ID
+        call: String,
+        /// Stop it
+        #[arg(long)]
+        off: bool,
+    },
+    /// End calls; what was recorded is kept
+    Drop {
+        /// SIP Call-ID
+        #[arg(required_unless_present_any = ["ip_gateway", "all"])]
+        call: Option<String>,
+        /// All calls of a gateway
+        #[arg(long, value_name = "GATEWAY", conflicts_with = "call")]
+        ip_gateway: Option<String>,
+        /// All calls
+        #[arg(long, conflicts_with_all = ["call", "ip_gateway"])]
+        all: bool,
+    },
+}
+
+#[derive(clap::Subcommand)]
+pub(super) enum CallDataRecord {
+    /// Show the records of a mailbox, or all
+    Get {
+        #[arg(long, value_name = "ALIAS")]
+        mailbox: Option<String>,
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        date: Option<jiff::civil::Date>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the records of a day to um_cdr_YYYY-MM-DD.csv
+    Export {
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        date: jiff::civil::Date,
+        #[arg(long, value_name = "PLAN")]
+        dial_plan: Option<String>,
+        #[arg(long, value_name = "GATEWAY")]
+        ip_gateway: Option<String>,
+        /// Folder for the file
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Count calls by day, by month, or all of them
+    Report {
+        /// Day (90 of them), Month (12) or Total
+        #[arg(long, default_value = "Day")]
+        group_by: String,
+        #[arg(long, value_name = "PLAN")]
+        dial_plan: Option<String>,
+        #[arg(long, value_name = "GATEWAY")]
+        ip_gateway: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(clap::Args)]
+pub(super) struct WorkerOptions {
+    /// Without one, the process is a worker: `ringpost serve` starts it, nobody else
+    #[command(subcommand)]
+    pub verb: Option<Worker>,
+}
+
+#[derive(clap::Subcommand)]
+pub(super) enum Worker {
+    /// Show the worker processes
+    Get {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Start a new worker for new calls; the old one ends with its last call
+    Recycle,
+}
+
+#[derive(clap::Args)]
+pub(super) struct TestOptions {
+    /// Through the call router, not straight to the UM service
+    #[arg(long)]
+    call_router: bool,
+    /// Through this gateway
+    #[arg(long, value_name = "GATEWAY", requires = "phone")]
+    ip_gateway: Option<String>,
+    /// To this number
+    #[arg(long, value_name = "NUMBER", requires = "ip_gateway")]
+    phone: Option<String>,
+    /// SIP URI of the caller
+    #[arg(long, value_name = "URI")]
+    from: Option<String>,
+    /// Keys to send
+    #[arg(long, value_name = "KEYS")]
+    dtmf: Option<String>,
+    /// Seconds
+    #[arg(long, value_parser = clap::value_parser!(u64).range(5..=1800))]
+    timeout: Option<u64>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn refresh(folders: &Folders) -> Result<(), Failure> {
+    show(folders, Request::Refresh, false)
+}
+
+pub(super) fn test(folders: &Folders, options: TestOptions) -> Result<(), Failure> {
+    let TestOptions { call_router, ip_gateway, phone, from, dtmf, timeout, json } = options;
+    show(folders, Request::Test(TestCall { call_router, ip_gateway, phone, from, dtmf, timeout }), json)
+}
+
+pub(super) fn component(folders: &Folders, command: Component) -> Result<(), Failure> {
+    match command {
+        Component::Get { name, json } => show(folders, Request::Components { server: None, component: name }, json),
+        Component::Set { name, state, requester } => {
+            show(folders, Request::SetComponent { server: None, component: name, state, requester }, false)
+        }
+    }
+}
+
+/// `ringpost service enable|disable`: the component UnifiedMessaging, in the name of whoever operates the server.
+pub(super) fn service_state(folders: &Folders, server: Option<String>, state: &str) -> Result<(), Failure> {
+    let component = "UnifiedMessaging".to_owned();
+    let requester = "Functional".to_owned();
+    show(folders, Request::SetComponent { server, component, state: state.to_owned(), requester }, false)
+}
+
+pub(super) fn drop_calls(folders: &Folders, which: CallSelector) -> Result<(), Failure> {
+    show(folders, Request::DropCalls(which), false)
+}
+
+pub(super) fn active_calls(folders: &Folders, command: ActiveCalls) -> Result<(), Failure> {
+    match command {
+        ActiveCalls::Get { dial_plan, ip_gateway, json } => {
+            show(folders, Request::ActiveCalls { server: None, dial_plan, ip_gateway }, json)
+        }
+        ActiveCalls::Trace { call, off } => show(folders, Request::Trace { call_identity: call, on: !off }, false),
+        ActiveCalls::Drop { call, ip_gateway, .. } => {
+            let selector = match (call, ip_gateway) {
+                (Some(call), _) => CallSelector::Call(call),
+                (None, Some(gateway)) => CallSelector::IpGateway(gateway),
+                (None, None) => CallSelector::All,
+            };
+            show(folders, Request::DropCalls(selector), false)
+        }
+    }
+}
+
+pub(super) fn call_data_record(folders: &Folders, command: CallDataRecord) -> Result<(), Failure> {
+    match command {
+        CallDataRecord::Get { mailbox, date, json } => {
+            show(folders, Request::CallDataRecords { mailbox, day: date, filter: CallFilter::default() }, json)
+        }
+        CallDataRecord::Export { date, dial_plan, ip_gateway, folder: _ } => {
+            let filter = CallFilter { dial_plan, ip_gateway };
+            show(folders, Request::CallDataRecords { mailbox: None, day: Some(date), filter }, false)
+        }
+        CallDataRecord::Report { group_by, dial_plan, ip_gateway, json } => {
+            show(folders, Request::CallSummaryReport { group_by, filter: CallFilter { dial_plan, ip_gateway } }, json)
+        }
+    }
+}
+
+pub(super) fn worker(folders: &Folders, command: Worker) -> Result<(), Failure> {
+    match command {
+        Worker::Get { json } => show(folders, Request::Workers, json),
+        Worker::Recycle => show(folders, Request::RecycleWorker, false),
+    }
+}
+
+fn show(folders: &Folders, request: Request, json: bool) -> Result<(), Failure> {
+    match ask(folders, request)? {
+        Answer::Rows(rows) => print::rows(&rows, json),
+        Answer::Done(done) => println!("{done}"),
+        Answer::Changed(changed) => print::changed(&changed),
+        _ => return Err(Failure::Unexpected),
+    }
+    Ok(())
+}

@@ -453,7 +453,9 @@ impl Supervision {
     /// A slot whose ports no worker of ours holds; another one each time than where nobody got ready.
     fn free_slot(&self) -> Option<usize> {
         let slots = self.terms.ports.len();
-        (0..slots).map(|slot| (slot + self.unready) % slots).find(|slot| self.workers.values().all(|known| known.slot != *slot))
+        (0..slots)
+            .map(|slot| (slot + self.unready) % slots)
+            .find(|slot| self.workers.values().all(|known| known.slot != *slot))
     }
 }
 

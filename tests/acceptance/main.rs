@@ -17,3 +17,4 @@ mod soak;
 mod sound;
 mod systemd;
 mod wire;
+mod workers;

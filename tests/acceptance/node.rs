@@ -13,6 +13,8 @@ use crate::ports::Ports;
 use crate::sound;
 
 pub struct Node {
+    /// The file it runs.
+    program: PathBuf,
     child: Child,
     folder: PathBuf,
     ports: Ports,
@@ -35,6 +37,19 @@ impl Node {
 
     /// The same, with settings from the environment.
     pub fn start_with(settings: &[(&'static str, String)]) -> Node {
+        Node::begin(settings, |_| PathBuf::from(env!("CARGO_BIN_EXE_ringpost")))
+    }
+
+    /// A node that runs a copy of the program, which a test may put another one in the place of.
+    pub fn start_with_program_of_its_own() -> Node {
+        Node::begin(&[], |folder| {
+            let program = folder.join("ringpost");
+            fs::copy(env!("CARGO_BIN_EXE_ringpost"), &program).unwrap();
+            program
+        })
+    }
+
+    fn begin(settings: &[(&'static str, String)], program: impl FnOnce(&Path) -> PathBuf) -> Node {
         let folder = temporary_folder("node");
         let config = folder.join("config");
         fs::create_dir_all(config.join("directory")).unwrap();
@@ -47,8 +62,9 @@ impl Node {
         }
         let ports = Ports::claim();
         let settings = settings.to_vec();
-        let child = spawn(&folder, &ports, &settings);
-        let node = Node { child, folder, ports, settings };
+        let program = program(&folder);
+        let child = spawn(&program, &folder, &ports, &settings);
+        let node = Node { program, child, folder, ports, settings };
         node.wait_until_ready();
         node
     }
@@ -67,9 +83,7 @@ impl Node {
 
     /// kill -9 of every worker.
     pub fn kill_workers(&self) {
-        for pid in self.worker_pids() {
-            kill(pid);
-        }
+        self.worker_pids().into_iter().for_each(kill);
     }
 
     /// The processes that carry the calls of this node, by its folder: also those of an earlier life of it.
@@ -85,7 +99,42 @@ impl Node {
 
     /// A new process on the folders of the one that was killed. It is up when [`Node::wait_until_ready`] returns.
     pub fn restart(&mut self) {
-        self.child = spawn(&self.folder, &self.ports, &self.settings);
+        self.child = spawn(&self.program, &self.folder, &self.ports, &self.settings);
+    }
+
+    /// A new version of the program is put in the place of the one that runs.
+    pub fn upgrade(&self) {
+        let new = self.program.with_extension("new");
+        fs::copy(&self.program, &new).unwrap();
+        fs::rename(&new, &self.program).unwrap();
+    }
+
+    /// The workers as the node knows them, each with id, pid, port and state.
+    pub fn workers(&self) -> Vec<serde_json::Value> {
+        self.status()["node"]["workers"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Where the worker listens that takes the calls.
+    pub fn worker(&self) -> SocketAddr {
+        let workers = self.workers();
+        let current = workers.iter().find(|worker| worker["state"] == "Current").expect("a worker takes calls");
+        SocketAddr::from(([127, 0, 0, 1], current["port"].as_u64().unwrap() as u16))
+    }
+
+    /// Waits until another worker takes the calls.
+    pub fn wait_for_another_worker(&self, than: SocketAddr) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.worker() == than {
+            assert!(Instant::now() < deadline, "no other worker takes the calls: {:?}", self.workers());
+            pause();
+        }
+    }
+
+    /// SIGTERM, and waits for the end of it.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        self.child.wait().unwrap()
     }
 
     pub fn wait_until_ready(&self) {
@@ -226,9 +275,9 @@ impl Mail {
     }
 }
 
-fn spawn(folder: &Path, ports: &Ports, settings: &[(&'static str, String)]) -> Child {
+fn spawn(program: &Path, folder: &Path, ports: &Ports, settings: &[(&'static str, String)]) -> Child {
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_ringpost"))
+    Command::new(program)
         .args(["serve", "--config"])
         .arg(folder.join("config"))
         .arg("--data")
@@ -245,7 +294,8 @@ fn spawn(folder: &Path, ports: &Ports, settings: &[(&'static str, String)]) -> C
         .unwrap()
 }
 
-fn kill(pid: u32) {
+/// kill -9 of a process.
+pub fn kill(pid: u32) {
     let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
     // it may have ended by itself
     let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);

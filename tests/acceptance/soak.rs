@@ -70,7 +70,9 @@ struct Held {
 
 impl Held {
     fn by(node: &Node) -> Held {
-        let count = |what| fs::read_dir(format!("/proc/{}/{what}", node.pid())).unwrap().count();
+        // the node, and its worker
+        let pids = || node.worker_pids().into_iter().chain([node.pid()]);
+        let count = |what: &str| pids().map(|pid| fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().count()).sum();
         Held { files: count("fd"), threads: count("task") }
     }
 }

@@ -123,7 +123,8 @@ fn a_call_sent_to_the_old_worker_just_before_it_was_replaced_is_taken() {
 
 #[test]
 fn age_memory_and_a_new_program_replace_a_worker() {
-    let triggers: [(&str, fn(&World)); 3] = [
+    type Trigger = (&'static str, fn(&World));
+    let triggers: [Trigger; 3] = [
         ("age", |world| world.seconds(3600)),
         ("memory", |world| world.processes().set_memory(world.current_worker().pid, 2 << 30)),
         ("program", |world| world.processes().set_program("another")),

@@ -1,0 +1,206 @@
+//! Processes that die and are replaced under calls: what was recorded is delivered once, other calls go on, and the
+//! next call is answered within a second.
+
+use std::collections::BTreeSet;
+use std::net::{SocketAddr, UdpSocket};
+use std::process::{Command, Stdio};
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::caller::{Call, Line};
+use crate::node::{Mail, Node, kill, pause};
+use crate::peers::require;
+
+const CALLERS: usize = 8;
+/// Of a partial, what is not on the disk when its process dies: the second between two syncs, and the last packets.
+const ON_ITS_WAY: f64 = 1.5;
+
+/// Several callers who speak, each for as long as told.
+struct Callers<'scope> {
+    line: Line,
+    calls: Vec<ScopedJoinHandle<'scope, String>>,
+}
+
+impl<'scope> Callers<'scope> {
+    /// Returns when all of them are being recorded.
+    fn speak<'env>(scope: &'scope thread::Scope<'scope, 'env>, to: SocketAddr, time: Duration) -> Callers<'scope> {
+        let line = Line::default();
+        let (tell, recording) = std::sync::mpsc::channel();
+        let calls = (0..CALLERS).map(|_| {
+            let (line, tell) = (line.clone(), tell.clone());
+            scope.spawn(move || {
+                let mut call = Call::dial(to, "1001", line).expect("the call is answered");
+                call.reach_recording().expect("the call goes on");
+                tell.send(()).unwrap();
+                // cut off by its test, or by the caller
+                if call.talk(time).is_ok() {
+                    call.hang_up().expect("the call goes on");
+                }
+                call.id().to_owned()
+            })
+        });
+        let calls: Vec<_> = calls.collect();
+        recording.iter().take(CALLERS).for_each(drop);
+        Callers { line, calls }
+    }
+
+    /// Their Call-IDs, when all of them have ended.
+    fn ended(self) -> BTreeSet<String> {
+        self.calls.into_iter().map(|call| call.join().expect("a caller's call goes well")).collect()
+    }
+
+    /// The same for those whose process was killed.
+    fn cut(self) -> BTreeSet<String> {
+        self.line.cut();
+        self.ended()
+    }
+}
+
+/// There is one message of each call, this long.
+fn judge(mails: &[Mail], calls: &BTreeSet<String>, seconds: std::ops::RangeInclusive<f64>) {
+    let mails: Vec<_> = mails.iter().filter(|mail| calls.contains(&mail.call_id())).collect();
+    let of: BTreeSet<_> = mails.iter().map(|mail| mail.call_id()).collect();
+    assert_eq!(&of, calls, "every call has its message");
+    assert_eq!(mails.len(), calls.len(), "each once");
+    for mail in mails {
+        assert!(mail.is_voice_message() && seconds.contains(&mail.seconds()), "{} s", mail.seconds());
+    }
+}
+
+/// How long it takes until a worker says that it takes calls.
+fn until_answered(worker: SocketAddr) -> Duration {
+    let began = Instant::now();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    let local = socket.local_addr().unwrap();
+    for number in 0.. {
+        let options = format!(
+            "OPTIONS sip:{worker} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bKo{number};rport\r\n\
+             From: <sip:{local}>;tag=o\r\nTo: <sip:{worker}>\r\nCall-ID: o{number}@{local}\r\nCSeq: 1 OPTIONS\r\n\
+             Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        );
+        let _ = socket.send_to(options.as_bytes(), worker);
+        let mut buffer = [0; 2048];
+        if socket.recv(&mut buffer).is_ok_and(|length| buffer[..length].starts_with(b"SIP/2.0 200")) {
+            return began.elapsed();
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "nobody answers on {worker}");
+    }
+    unreachable!()
+}
+
+#[test]
+fn a_worker_killed_under_calls_is_replaced_within_a_second_and_its_recordings_are_delivered_once() {
+    let node = Node::start();
+    let (worker, before) = (node.worker(), node.worker_pids());
+    thread::scope(|scope| {
+        let callers = Callers::speak(scope, worker, Duration::from_secs(60));
+        thread::sleep(Duration::from_secs(5));
+        node.kill_workers();
+        let away = until_answered(worker);
+        assert!(away < Duration::from_secs(1), "no calls for {away:?}");
+        let calls = callers.cut();
+        assert!(node.worker_pids().iter().all(|pid| !before.contains(pid)));
+        judge(&node.mails_when_idle(), &calls, 5.0 - ON_ITS_WAY..=6.5);
+    });
+}
+
+#[test]
+fn a_node_killed_under_calls_cuts_none_and_finds_its_worker_again() {
+    let mut node = Node::start();
+    let (worker, before) = (node.worker(), node.worker_pids());
+    thread::scope(|scope| {
+        let callers = Callers::speak(scope, worker, Duration::from_secs(8));
+        thread::sleep(Duration::from_secs(2));
+        node.kill_node();
+        // with nobody to redirect it, a call is still answered by the worker
+        let late = Callers::speak(scope, worker, Duration::from_secs(3)).ended();
+        thread::sleep(Duration::from_secs(1));
+        assert!(node.mails().is_empty(), "nobody can have delivered it");
+        let restarted = Instant::now();
+        node.restart();
+        node.wait_until_ready();
+        assert!(restarted.elapsed() < Duration::from_secs(4), "{:?}", restarted.elapsed());
+        assert_eq!(node.worker_pids(), before, "the same process");
+        let calls = callers.ended();
+        let mails = node.mails_when_idle();
+        judge(&mails, &calls, 7.5..=8.5);
+        judge(&mails, &late, 2.5..=3.5);
+        assert_eq!(mails.len(), 2 * CALLERS);
+    });
+}
+
+#[test]
+fn calls_of_the_other_worker_do_not_notice_when_one_is_killed() {
+    let node = Node::start_with_program_of_its_own();
+    let first = node.worker();
+    thread::scope(|scope| {
+        let untouched = Callers::speak(scope, first, Duration::from_secs(20));
+        node.upgrade();
+        node.wait_for_another_worker(first);
+        let second = node.worker();
+        let killed = Callers::speak(scope, second, Duration::from_secs(60));
+        thread::sleep(Duration::from_secs(4));
+        let workers = node.workers();
+        let victim = workers.iter().find(|worker| worker["state"] == "Current").unwrap();
+        kill(victim["pid"].as_u64().unwrap() as u32);
+        let away = until_answered(second);
+        assert!(away < Duration::from_secs(1), "no calls for {away:?}");
+        let (killed, untouched) = (killed.cut(), untouched.ended());
+        let mails = node.mails_when_idle();
+        judge(&mails, &killed, 4.0 - ON_ITS_WAY..=5.5);
+        judge(&mails, &untouched, 19.5..=20.5);
+    });
+}
+
+#[test]
+fn a_new_program_replaces_the_worker_under_load_and_no_call_fails() {
+    let node = Node::start_with_program_of_its_own();
+    let first = node.worker();
+    thread::scope(|scope| {
+        let load = scope.spawn(|| calls(first, 500));
+        thread::sleep(Duration::from_secs(1));
+        node.upgrade();
+        node.wait_for_another_worker(first);
+        let next = scope.spawn(|| calls(node.worker(), 500));
+        load.join().unwrap();
+        next.join().unwrap();
+    });
+    let mails = node.mails_when_idle();
+    assert_eq!(mails.len(), 1000, "each call is known");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while node.worker_pids().len() > 1 {
+        assert!(Instant::now() < deadline, "the old worker does not end: {:?}", node.workers());
+        pause();
+    }
+}
+
+/// So many calls of sipp at fifty a second; none may fail.
+fn calls(to: SocketAddr, number: usize) {
+    require("sipp", "sip-tester");
+    let output = Command::new("sipp")
+        .arg(to.to_string())
+        .args(["-sn", "uac", "-s", "1001", "-i", "127.0.0.1", "-d", "300"])
+        .args(["-r", "50", "-m", &number.to_string(), "-nostdin", "-timeout", "60s", "-timeout_error"])
+        .env("TERM", "dumb")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn a_node_that_is_terminated_waits_for_its_calls_and_takes_its_worker_with_it() {
+    let mut node = Node::start();
+    let worker = node.worker();
+    let calls = thread::scope(|scope| {
+        let callers = Callers::speak(scope, worker, Duration::from_secs(4));
+        let ended = node.terminate();
+        assert!(ended.success(), "{ended}");
+        callers.ended()
+    });
+    assert_eq!(node.worker_pids(), [0; 0], "no process is left");
+    node.restart();
+    node.wait_until_ready();
+    judge(&node.mails_when_idle(), &calls, 3.5..=4.5);
+}

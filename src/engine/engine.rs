@@ -90,6 +90,9 @@ pub struct Engine {
     /// The actors that live as long as the node, by what an administrator is told when one is dead.
     vital: Vec<(String, Alive)>,
     generation: Cell<u64>,
+    /// When the directory in force came in force, and when it was last looked at.
+    in_force: Cell<Instant>,
+    looked_at: Cell<Instant>,
     /// What is wrong with a directory that was read but did not come in force.
     refused_directory: RefCell<Option<String>>,
 }
@@ -104,6 +107,7 @@ impl Engine {
     pub fn start(parts: Parts) -> Engine {
         let Parts { environment, placement, listeners, settings, spool, organisation, .. } = parts;
         let metrics = Arc::new(Metrics::new());
+        let started = environment.now();
         let courier = Courier::new(spool.clone(), parts.composer, parts.store);
         let (delivery, backlog) = Delivery::new(environment.clone(), spool.clone(), courier, metrics.clone());
         let delivery = placement.signalling.start(|_| delivery);
@@ -163,7 +167,7 @@ impl Engine {
             vital.push(("no calls are taken: the UM service does not answer".to_owned(), alive(service)));
         }
         Engine {
-            started: environment.now(),
+            started,
             environment,
             data: parts.data,
             node,
@@ -177,6 +181,8 @@ impl Engine {
             noted: RefCell::default(),
             vital,
             generation: Cell::new(generation),
+            in_force: Cell::new(started),
+            looked_at: Cell::new(started),
             refused_directory: RefCell::default(),
         }
     }
@@ -258,6 +264,9 @@ impl Engine {
     pub fn use_organisation(&self, organisation: Organisation) {
         self.refused_directory.take();
         self.generation.set(self.generation.get() + 1);
+        let now = self.environment.now();
+        self.in_force.set(now);
+        self.looked_at.set(now);
         let snapshot = Snapshot { generation: self.generation.get(), ..organisation.snapshot };
         let max_calls = max_calls(&organisation.directory, &self.node, self.max_calls);
         self.tell(UseSnapshot { snapshot, max_calls });
@@ -266,6 +275,7 @@ impl Engine {
     /// A directory that is not valid was read; the one in force stays, and the status says why.
     pub fn refuse_directory(&self, faults: String) {
         self.refused_directory.replace(Some(faults));
+        self.looked_at.set(self.environment.now());
     }
 
     /// Replaces the worker that takes the calls; none is cut, none refused.

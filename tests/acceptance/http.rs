@@ -77,6 +77,7 @@ fn ready_flips_when_the_directory_is_not_valid_and_back() {
     assert_eq!(web.get("/health/live").0, 200, "a fault of the files is none of the node");
     let (_, metrics) = web.ask("GET", "/metrics", None, "");
     assert!(figure(&metrics, "ringpost_configuration_faults").unwrap() > 0.0, "{metrics}");
+    assert_eq!(figure(&metrics, "ringpost_refreshes_total{reason=\"invalid\"}"), Some(1.0), "{metrics}");
     fs::write(&file, sound).unwrap();
     refresh(&node);
     web.wait_for("/health/ready", 200);

@@ -29,4 +29,5 @@ pub mod metrics;
 pub mod prompts;
 pub mod protocol;
 pub mod records;
+pub mod routing;
 pub mod store;

@@ -81,6 +81,7 @@ const RULES: &[Rule] = &[
         may_use: &["mailbox", "engine::Disk", "engine::DiskFile", "engine::disk", "media::wav"],
         must_not_name: &["actix", "std::fs", "SystemTime", "Timestamp::now", "Zoned::now", "getrandom"],
     },
+    Rule { room: "routing", may_use: &["routing", "protocol", "directory"], must_not_name: OUTSIDE },
     Rule { room: "metrics", may_use: &["metrics", "records"], must_not_name: OUTSIDE },
     Rule {
         room: "admin/exchange",
@@ -115,6 +116,7 @@ const RULES: &[Rule] = &[
             "records",
             "link",
             "store",
+            "routing",
         ],
         must_not_name: WORLD,
     },

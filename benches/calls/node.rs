@@ -41,7 +41,7 @@ impl Node {
             .stderr(fs::File::create(folder.join("log")).expect("a log file"))
             .spawn()
             .expect("the node starts");
-        let node = Node { child, folder, sip: SocketAddr::from(([127, 0, 0, 1], ports[0])) };
+        let node = Node { child, folder, sip: SocketAddr::from(([127, 0, 0, 1], ports[2])) };
         assert!(
             node.status(&["--wait", "20"]).success(),
             "the node is not up: see {}",

@@ -10,9 +10,7 @@ use super::rtp_ports::MediaSockets;
 use super::sip_endpoint::Incoming;
 use super::um_worker::{Equipment, RETRY_AFTER};
 use crate::apps::{CallAnsweringSetup, CalledName};
-use crate::directory::{
-    CallFacts, Caller as CallerFacts, Destination, Directory, DivertedFrom, Mailbox, ReasonForCall, Resolved, resolve,
-};
+use crate::directory::{Destination, Directory, Mailbox, ReasonForCall, Resolved};
 use crate::engine::Environment;
 use crate::engine::environment::blocking;
 use crate::mailbox::greetings::Recorded;
@@ -21,8 +19,8 @@ use crate::prompts::GreetingId;
 use crate::protocol::sdp::{Codec, LocalMedia};
 use crate::protocol::sip::calling_party::{CallingParty, calling_party};
 use crate::protocol::sip::dialog::{Refusal, Setup};
-use crate::protocol::sip::diversion::{DiversionReason, diversions};
-use crate::protocol::sip::{Flow, HeaderName, NameAddr, Request, Status, Transport, Uri};
+use crate::protocol::sip::{Flow, HeaderName, Request, Status, Transport};
+use crate::routing::understand;
 
 /// A call for a mailbox.
 pub struct Call {
@@ -175,45 +173,6 @@ impl Greetings {
 
 const GREETING: &str = "greeting";
 const NAME: &str = "name";
-
-fn understand(
-    request: &Request,
-    peer: SocketAddr,
-    calling: Option<&CallingParty>,
-    directory: &Directory,
-) -> Result<Resolved, Refusal> {
-    let to = request.headers.get(&HeaderName::To).map(NameAddr::parse).map(|to| to.uri).unwrap_or(Uri::parse(""));
-    let diverted: Vec<DivertedFrom> = diversions(request)
-        .into_iter()
-        .filter_map(|diversion| {
-            let reason = reason_for_call(&diversion.reason);
-            Some(DivertedFrom { user: diversion.user?, host: diversion.uri.host(), reason })
-        })
-        .collect();
-    let calling = calling.and_then(|calling| {
-        Some(CallerFacts { user: calling.uri.user()?, host: calling.uri.host(), anonymous: calling.withheld })
-    });
-    let facts = CallFacts {
-        peer: peer.ip(),
-        peer_port: peer.port(),
-        called: &request.uri,
-        to: &to,
-        calling,
-        diversions: &diverted,
-    };
-    resolve(directory, &facts).map_err(|refused| {
-        let status = Status::new(refused.status).unwrap_or(Status::SERVER_INTERNAL_ERROR);
-        Refusal::new(status, &refused.reason)
-    })
-}
-
-fn reason_for_call(reason: &DiversionReason) -> ReasonForCall {
-    match reason {
-        DiversionReason::NoAnswer => ReasonForCall::DivertNoAnswer,
-        DiversionReason::UserBusy => ReasonForCall::DivertBusy,
-        _ => ReasonForCall::DivertForward,
-    }
-}
 
 fn details(
     request: &Request,

@@ -8,6 +8,7 @@
 
 mod alarm;
 pub mod call;
+pub mod call_router;
 pub mod delivery;
 pub mod dialog;
 pub mod media_clock;

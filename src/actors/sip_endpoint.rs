@@ -92,11 +92,6 @@ pub struct NewConnection {
     pub remote: SocketAddr,
 }
 
-/// Another socket to send from.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct AddDatagram(pub Arc<dyn DatagramSocket>);
-
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct ConnectionClosed {
@@ -360,14 +355,6 @@ impl Handler<NewConnection> for SipEndpoint {
 
     fn handle(&mut self, new: NewConnection, _: &mut Self::Context) {
         self.adopt(new.connection, (new.transport, new.remote));
-    }
-}
-
-impl Handler<AddDatagram> for SipEndpoint {
-    type Result = ();
-
-    fn handle(&mut self, AddDatagram(socket): AddDatagram, _: &mut Self::Context) {
-        self.add_datagram(socket);
     }
 }
 

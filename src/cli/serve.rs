@@ -49,7 +49,7 @@ pub(super) fn run(folders: &Folders) -> Result<(), Box<dyn Error>> {
         let control = ControlSocket::bind(&folders.data)?;
         let parts = parts(&config, folders).await?;
         let example = Example::of(&parts.organisation.directory, &config);
-        let engine = Rc::new(Engine::start(parts));
+        let engine = Rc::new(Engine::start(parts)?);
         if let Err(error) = engine.ready().await {
             engine.stop().await;
             return Err(error.into());

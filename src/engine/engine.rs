@@ -14,10 +14,11 @@ use super::config::Part;
 use super::environment::blocking;
 use super::processes::WorkerOrder;
 use super::{Alive, Environment, Place, Placement, alive};
+use crate::actors::call_router::{self, CallRouter, CannotListen, Redirectors, UseStates};
 use crate::actors::delivery::{Delivery, DeliveryBacklog};
 use crate::actors::spool_keeper::SpoolKeeper;
 use crate::actors::um_service::{
-    Beginning, DropCalls, GetReport, Recycle, Refuse, Retire, ServiceReport, UmService, UntilReady, UseSnapshot,
+    Beginning, DropCalls, GetReport, Recycle, Refuse, Retire, ServiceReport, UmService, UntilReady, UseSnapshot, Watch,
     WorkerStatus,
 };
 use crate::admin::status::{Load, NodeStatus};
@@ -25,6 +26,7 @@ use crate::directory::Directory;
 use crate::link::{CallSelector, Settings, Snapshot, WorkerId};
 use crate::mailbox::{Composer, Courier, MailboxStore, Spool};
 use crate::metrics::Metrics;
+use crate::routing::{Home, Role, View};
 
 mod watching;
 
@@ -67,6 +69,8 @@ pub struct Parts {
 pub enum StartError {
     #[error("the UM worker cannot begin: {0}")]
     Worker(String),
+    #[error(transparent)]
+    Redirect(#[from] CannotListen),
 }
 
 /// A running node. Its UM workers are processes of their own.
@@ -78,6 +82,7 @@ pub struct Engine {
     max_calls: u32,
     /// `None`: this node is a call router only.
     service: Option<Addr<UmService>>,
+    router: Addr<CallRouter>,
     spool: Spool,
     backlog: DeliveryBacklog,
     metrics: Arc<Metrics>,
@@ -104,7 +109,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 impl Engine {
     /// Starts every actor of the node, and with them the first worker; [`Engine::ready`] waits for that. Must run in
     /// an actix system.
-    pub fn start(parts: Parts) -> Engine {
+    ///
+    /// # Errors
+    /// An address of the call router or the UM service is not to be had.
+    pub fn start(parts: Parts) -> Result<Engine, StartError> {
         let Parts { environment, placement, listeners, settings, spool, organisation, .. } = parts;
         let metrics = Arc::new(Metrics::new());
         let started = environment.now();
@@ -131,6 +139,16 @@ impl Engine {
             let of = listeners.iter().filter(move |(part, _)| *part == wanted);
             of.map(|(_, address)| *address).collect::<Vec<_>>()
         };
+        let view = view(&listeners, &settings, &organisation.directory, environment.random_u64());
+        let router = CallRouter::new(view);
+        let published = router.published();
+        let redirecting = redirecting(&listeners);
+        let idle = parts.stream_idle;
+        let redirectors =
+            Redirectors::start(&environment, &placement.signalling, &published, &redirecting, idle, &metrics)?;
+        let router = placement.signalling.start(|_| router);
+        vital.push(("calls go by an old directory: the call router does not answer".to_owned(), alive(&router)));
+        vital.extend(redirectors.vital());
         let node = settings.node.clone();
         let generation = organisation.snapshot.generation;
         let workers = at(Part::UmWorker);
@@ -139,7 +157,6 @@ impl Engine {
                 worker: WorkerId(String::new()),
                 build: String::new(),
                 listeners: Vec::new(),
-                also: [at(Part::CallRouter), at(Part::UmService)].concat(),
                 stream_idle: parts.stream_idle,
                 rtp_ports: (*parts.rtp_ports.start(), *parts.rtp_ports.end()),
                 data: parts.data.clone(),
@@ -164,27 +181,34 @@ impl Engine {
             placement.link.start(|_| UmService::new(beginning))
         });
         if let Some(service) = &service {
+            service.do_send(Watch(router.clone().recipient()));
             vital.push(("no calls are taken: the UM service does not answer".to_owned(), alive(service)));
         }
-        Engine {
+        Ok(Engine {
             started,
             environment,
             data: parts.data,
             node,
             max_calls: parts.max_calls,
             service,
+            router,
             spool,
             backlog,
             metrics,
             places: [placement.signalling, placement.link],
-            others: RefCell::default(),
+            others: RefCell::new(redirectors.listeners()),
             noted: RefCell::default(),
             vital,
             generation: Cell::new(generation),
             in_force: Cell::new(started),
             looked_at: Cell::new(started),
             refused_directory: RefCell::default(),
-        }
+        })
+    }
+
+    /// What tells the redirectors where calls go.
+    pub fn call_router(&self) -> &Addr<CallRouter> {
+        &self.router
     }
 
     /// Waits until calls are taken.
@@ -269,6 +293,7 @@ impl Engine {
         self.looked_at.set(now);
         let snapshot = Snapshot { generation: self.generation.get(), ..organisation.snapshot };
         let max_calls = max_calls(&organisation.directory, &self.node, self.max_calls);
+        self.router.do_send(call_router::UseDirectory(organisation.directory));
         self.tell(UseSnapshot { snapshot, max_calls });
     }
 
@@ -285,7 +310,9 @@ impl Engine {
 
     /// Takes no new calls from now on, and starts no worker any more.
     pub fn drain(&self) {
-        self.tell(Refuse(Some("this server is going out of service".to_owned())));
+        let why = Some("this server is going out of service".to_owned());
+        self.router.do_send(UseStates { router: why.clone(), service: why.clone() });
+        self.tell(Refuse(why));
         self.tell(Retire { stop: false });
     }
 
@@ -341,4 +368,30 @@ fn load(report: &ServiceReport) -> Load {
 fn max_calls(directory: &Directory, node: &str, own: u32) -> u32 {
     let service = directory.services().iter().find(|service| service.name.as_str().eq_ignore_ascii_case(node));
     service.and_then(|service| service.max_calls_allowed).unwrap_or(own)
+}
+
+/// What the redirectors begin with. The UM service tells when it has a worker.
+fn view(listeners: &[(Part, SocketAddr)], settings: &Settings, directory: &Arc<Directory>, seed: u64) -> View {
+    let service = listeners.iter().find(|(part, _)| *part == Part::UmService);
+    let home = service.map(|(_, at)| Home { service_port: at.port(), worker_port: None, refuses: None, full: None });
+    View {
+        directory: directory.clone(),
+        node: settings.node.clone(),
+        server: settings.server.clone(),
+        advertised: settings.advertised,
+        router_refuses: None,
+        home,
+        servers: View::servers_of(directory, &settings.node, &[]),
+        seed,
+    }
+}
+
+/// The addresses where calls are told to go elsewhere.
+fn redirecting(listeners: &[(Part, SocketAddr)]) -> Vec<(Role, SocketAddr)> {
+    let role = |part: Part| match part {
+        Part::CallRouter => Some(Role::Router),
+        Part::UmService => Some(Role::Service),
+        Part::UmWorker | Part::ReplacementWorker => None,
+    };
+    listeners.iter().filter_map(|(part, at)| Some((role(*part)?, *at))).collect()
 }

@@ -84,6 +84,51 @@ pub trait DatagramSocket: Send + Sync {
     fn try_receive(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)>;
     /// Sends or drops: a datagram that finds no room is lost, as on any network.
     fn send(&self, bytes: &[u8], to: SocketAddr) -> io::Result<()>;
+    /// The same socket for whoever answers datagram by datagram.
+    fn exchange(self: Arc<Self>) -> Box<dyn Exchange>;
+}
+
+/// What is sent back for a datagram from an address: written into the buffer (which comes empty), for the address
+/// given back. `None`: nothing.
+pub type Reply<'r> = &'r mut dyn FnMut(SocketAddr, &[u8], &mut Vec<u8>) -> Option<SocketAddr>;
+
+/// A datagram socket on which datagrams are answered, as many at a time as it can.
+pub trait Exchange: Send {
+    /// Hands over what waits, at most a batch, and sends the answers. When nothing waits,
+    /// [`DatagramSocket::poll_readable`] tells when to come back.
+    fn exchange(&mut self, reply: Reply<'_>);
+}
+
+/// One datagram at a time, on any socket.
+pub struct OneByOne {
+    socket: Arc<dyn DatagramSocket>,
+    received: Vec<u8>,
+    answer: Vec<u8>,
+}
+
+/// The largest UDP payload.
+pub const MAX_DATAGRAM: usize = 65_535;
+/// After so many datagrams in a row the Arbiter's other work gets its turn.
+const BURST: usize = 64;
+
+impl OneByOne {
+    pub fn new(socket: Arc<dyn DatagramSocket>) -> OneByOne {
+        OneByOne { socket, received: vec![0; MAX_DATAGRAM], answer: Vec::new() }
+    }
+}
+
+impl Exchange for OneByOne {
+    fn exchange(&mut self, reply: Reply<'_>) {
+        for _ in 0..BURST {
+            // an error here is either "nothing more" or the report of an earlier datagram that found nobody
+            let Ok((length, from)) = self.socket.try_receive(&mut self.received) else { return };
+            self.answer.clear();
+            if let Some(to) = reply(from, self.received.get(..length).unwrap_or_default(), &mut self.answer) {
+                // lost, as on any network
+                let _ = self.socket.send(&self.answer, to);
+            }
+        }
+    }
 }
 
 pub trait MediaSocket: Send {

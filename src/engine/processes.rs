@@ -22,8 +22,6 @@ pub struct WorkerOrder {
     pub build: String,
     /// Where it listens for SIP: one port, an entry an address; port 0: the system chooses.
     pub listeners: Vec<SocketAddr>,
-    /// Where it listens too, as soon as nobody else does: parts of the node that have no listener of their own.
-    pub also: Vec<SocketAddr>,
     /// A stream connection that was idle for so long is closed.
     pub stream_idle: Duration,
     /// First and last UDP port of media.

@@ -16,7 +16,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::disk::{Disk, RealDisk};
 use super::environment::{
-    BoxFuture, BoxStream, DatagramSocket, Environment, LocalListener, MediaSocket, StreamListener,
+    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, LocalListener, MediaSocket, OneByOne, StreamListener,
 };
 use super::processes::Processes;
 use super::real_processes::RealProcesses;
@@ -154,6 +154,10 @@ impl DatagramSocket for RealDatagramSocket {
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => self.socket.try_send_to(bytes, to).map(drop),
             Err(error) => Err(error),
         }
+    }
+
+    fn exchange(self: Arc<Self>) -> Box<dyn Exchange> {
+        Box::new(OneByOne::new(self))
     }
 }
 

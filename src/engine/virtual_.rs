@@ -12,7 +12,7 @@ use tokio::io::DuplexStream;
 
 use super::disk::{Disk, MemoryDisk};
 use super::environment::{
-    BoxFuture, BoxStream, DatagramSocket, Environment, LocalListener, MediaSocket, StreamListener,
+    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, LocalListener, MediaSocket, OneByOne, StreamListener,
 };
 use super::processes::Processes;
 use super::virtual_processes::VirtualProcesses;
@@ -271,6 +271,10 @@ impl DatagramSocket for VirtualSocket {
     fn send(&self, bytes: &[u8], to: SocketAddr) -> io::Result<()> {
         self.put(bytes, to);
         Ok(())
+    }
+
+    fn exchange(self: Arc<Self>) -> Box<dyn Exchange> {
+        Box::new(OneByOne::new(self))
     }
 }
 

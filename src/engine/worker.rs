@@ -17,7 +17,7 @@ use super::{Environment, alive};
 use crate::actors::media_clock::MediaClock;
 use crate::actors::node_link::{Begun, Identity, NodeLink, Staff, TakeUp, Terminate, load};
 use crate::actors::rtp_ports::RtpPorts;
-use crate::actors::sip_endpoint::{AddDatagram, SipEndpoint, TakeCalls};
+use crate::actors::sip_endpoint::{SipEndpoint, TakeCalls};
 use crate::actors::spool_writer::SpoolWriter;
 use crate::actors::transport::{DatagramListener, StreamAcceptor};
 use crate::actors::um_worker::{Equipment, Limit, UmWorker};
@@ -32,8 +32,6 @@ use crate::protocol::sip::screen::screen;
 /// A worker whose node is not there, or says nothing, within so long does not begin.
 const WELCOME_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How often a listener that another worker still has is asked for again.
-const BIND_EVERY: Duration = Duration::from_millis(200);
 
 /// Why a worker does not begin.
 #[derive(Debug, thiserror::Error)]
@@ -59,8 +57,6 @@ pub struct Worker {
     link: Addr<NodeLink>,
     over: oneshot::Receiver<()>,
     /// Listeners that another worker still has.
-    wanted: Vec<SocketAddr>,
-    environment: Arc<dyn Environment>,
     placement: Placement,
     endpoint: Addr<SipEndpoint>,
     stream_idle: Duration,
@@ -179,16 +175,8 @@ impl Worker {
         vital.push(("no calls are taken: the UM worker does not answer".to_owned(), alive(&calls)));
         endpoint.do_send(TakeCalls(calls.clone().recipient()));
 
-        let mut worker = Worker {
-            link,
-            over,
-            wanted: order.also,
-            environment,
-            placement,
-            endpoint: endpoint.clone(),
-            stream_idle: order.stream_idle,
-            _claim: claim,
-        };
+        let worker =
+            Worker { link, over, placement, endpoint: endpoint.clone(), stream_idle: order.stream_idle, _claim: claim };
         // last of all: what arrives finds everything in its place
         for socket in datagram {
             vital.push(worker.hear_datagrams(socket));
@@ -196,7 +184,6 @@ impl Worker {
         for listener in stream {
             vital.push(worker.take_connections(listener));
         }
-        vital.extend(worker.bind_wanted());
         let identity = Identity { port, listeners, ..identity };
         let staff = Staff { calls, endpoint, clock, ports, spool_state, vital };
         Ok((worker, Begun { staff, identity }))
@@ -204,38 +191,14 @@ impl Worker {
 
     /// Ends when the node said so, or when a worker that is being replaced has had its last call.
     pub async fn until_over(mut self) {
-        let mut look = tokio::time::interval(BIND_EVERY);
-        loop {
-            tokio::select! {
-                _ = &mut self.over => return,
-                _ = look.tick(), if !self.wanted.is_empty() => drop(self.bind_wanted()),
-            }
-        }
+        // the sender goes with the link, which lives as long as this
+        let _ = (&mut self.over).await;
     }
 
     /// Tells the worker to drain; the second time, to stop.
     pub fn terminator(&self) -> impl Fn() + use<> {
         let link = self.link.clone();
         move || link.do_send(Terminate)
-    }
-
-    fn bind_wanted(&mut self) -> Vec<(String, super::Alive)> {
-        let mut heard = Vec::new();
-        for address in std::mem::take(&mut self.wanted) {
-            let bound = self.environment.bind_datagram(address).and_then(|socket| {
-                let listener = self.environment.listen(address)?;
-                Ok((socket, listener))
-            });
-            match bound {
-                Ok((socket, listener)) => {
-                    self.endpoint.do_send(AddDatagram(socket.clone()));
-                    heard.push(self.hear_datagrams(socket));
-                    heard.push(self.take_connections(listener));
-                }
-                Err(_) => self.wanted.push(address),
-            }
-        }
-        heard
     }
 
     fn hear_datagrams(&self, socket: Arc<dyn DatagramSocket>) -> (String, super::Alive) {

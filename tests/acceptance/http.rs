@@ -65,6 +65,19 @@ fn a_message_that_was_left_is_in_the_figures() {
 }
 
 #[test]
+fn calls_that_are_redirected_are_counted_by_part_and_transport() {
+    let node = Node::start();
+    Sipp::new(&node, "redirect-by-router").to(node.router()).run();
+    Sipp::new(&node, "redirect-by-service").to(node.service()).over_tcp().run();
+    let (_, metrics) = Web::of(&node).ask("GET", "/metrics", None, "");
+    for (by, transport) in [("call_router", "udp"), ("um_service", "tcp")] {
+        let name =
+            format!("ringpost_router_answers_total{{by=\"{by}\",transport=\"{transport}\",answer=\"redirected\"}}");
+        assert_eq!(figure(&metrics, &name), Some(1.0), "{metrics}");
+    }
+}
+
+#[test]
 fn ready_flips_when_the_directory_is_not_valid_and_back() {
     let node = Node::start();
     let web = Web::of(&node);

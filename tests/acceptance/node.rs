@@ -142,9 +142,19 @@ impl Node {
         assert!(status.success(), "the node is not up");
     }
 
-    /// The call router's address.
+    /// Where calls are taken: the UM worker's address.
     pub fn sip(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ports.get(2)))
+    }
+
+    /// The call router's address.
+    pub fn router(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.ports.get(0)))
+    }
+
+    /// The UM service's address.
+    pub fn service(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ports.get(1)))
     }
 
     pub fn ports(&self) -> &Ports {

@@ -33,6 +33,11 @@ impl Sipp {
         Sipp { scenario, remote, service: "5000", transport: "u1", local: "127.0.0.1", more: None, ports }
     }
 
+    /// Another part of the node than the UM worker is called.
+    pub fn to(self, remote: SocketAddr) -> Sipp {
+        Sipp { remote, ..self }
+    }
+
     /// The user part of the request URI, where the scenario leaves it open.
     pub fn service(self, service: &'static str) -> Sipp {
         Sipp { service, ..self }

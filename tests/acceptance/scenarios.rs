@@ -101,6 +101,18 @@ scenarios! {
         play.nothing_for_anybody();
     }
 
+    "redirect-by-router" router_redirects_to_the_service(play) {
+        play.sipp().to(play.node.router()).run();
+        play.sipp().to(play.node.router()).over_tcp().run();
+        play.nothing_for_anybody();
+    }
+
+    "redirect-by-service" service_redirects_to_the_worker(play) {
+        play.sipp().to(play.node.service()).run();
+        play.sipp().to(play.node.service()).over_tcp().run();
+        play.nothing_for_anybody();
+    }
+
     "unknown-extension" unknown_extension_is_404(play) {
         play.run();
         play.nothing_for_anybody();

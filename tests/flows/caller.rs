@@ -58,7 +58,7 @@ impl Caller {
         world.add_line(&line);
         Caller {
             from: format!("<sip:{}@{local}>;tag=from-{number}", invite.number),
-            to: format!("<sip:{}@{}>", invite.user, world.node()),
+            to: format!("<sip:{}@{}>", invite.user, invite.node),
             target: invite.request_uri(),
             call_id: format!("call-{number}@{}", local.ip()),
             world,
@@ -107,6 +107,17 @@ impl Caller {
         let invite = if body.is_empty() { invite } else { invite.with_body(kind, body) };
         self.sent = Some(invite.clone());
         self.send(&invite);
+    }
+
+    /// Dials again where a 302 leads, with all headers the first INVITE had (RFC 3261 8.1.3.4).
+    pub fn follow(&mut self, redirect: &Sip) {
+        self.target = redirect.contact().expect("a redirect says where to");
+        self.to = self.to.split(";tag=").next().unwrap_or_default().to_owned();
+        let place = self.target.split_once('@').map_or("", |(_, place)| place).split(';').next().unwrap_or_default();
+        let node: SocketAddr = place.parse().expect("a redirect names an address");
+        self.invite.node = node;
+        self.line.borrow_mut().way.turn_to(&self.world, node);
+        self.dial();
     }
 
     /// Our usual offer, with these attributes at its end.
@@ -231,8 +242,9 @@ impl Caller {
     /// The ACK to `response`; `sdp` may be empty.
     pub fn acknowledge(&mut self, response: &Sip, sdp: &str) {
         let success = response.status().is_some_and(|status| status < 300);
-        let target = if success { self.target.clone() } else { self.invite.request_uri() };
         let invite = self.sent.clone().expect("the call was dialled");
+        let dialled = invite.start.split(' ').nth(1).unwrap_or_default().to_owned();
+        let target = if success { self.target.clone() } else { dialled };
         let via = if success { self.via() } else { invite.get("Via").to_owned() };
         let ack = Sip::new(format!("ACK {target} SIP/2.0"))
             .with("Via", via)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::sound::{long_speech, speech};
-use crate::world::World;
+use crate::world::{ROUTER_PORT, SERVICE_PORT, WORKER_PORT, World};
 
 #[test]
 fn a_media_stream_that_dies_ends_its_call_and_keeps_the_message() {
@@ -37,10 +37,15 @@ fn a_node_that_cannot_read_its_sip_socket_says_so() {
     let world = World::new();
     assert_eq!(world.status().problems, [""; 0]);
     world.damage().sip_cannot_be_read();
-    world.gateway().call_for_alice().dial();
+    for port in [ROUTER_PORT, SERVICE_PORT, WORKER_PORT] {
+        world.gateway().call_for_alice().calling_port(port).dial();
+    }
     world.run(Duration::from_millis(100));
     let problems = world.status().problems;
-    assert!(problems.len() == 1 && problems[0].contains("udp 0.0.0.0:5060"), "{problems:?}");
+    for port in [ROUTER_PORT, SERVICE_PORT, WORKER_PORT] {
+        let deaf = format!("nothing is received on udp 0.0.0.0:{port} any more");
+        assert!(problems.contains(&deaf), "{port}: {problems:?}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use ringpost::engine::Processes;
 use ringpost::engine::disk::Disk;
 use ringpost::engine::environment::{
-    BoxFuture, BoxStream, DatagramSocket, Environment, LocalListener, MediaSocket, StreamListener,
+    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, LocalListener, MediaSocket, OneByOne, StreamListener,
 };
 use ringpost::engine::virtual_::VirtualEnvironment;
 
@@ -128,6 +128,10 @@ impl DatagramSocket for Socket<Arc<dyn DatagramSocket>> {
     fn send(&self, bytes: &[u8], to: SocketAddr) -> io::Result<()> {
         assert!(!self.damage.0.sending.load(Ordering::Relaxed), "as the story wants it");
         self.inner.send(bytes, to)
+    }
+
+    fn exchange(self: Arc<Self>) -> Box<dyn Exchange> {
+        Box::new(OneByOne::new(self))
     }
 }
 

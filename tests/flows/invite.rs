@@ -48,6 +48,8 @@ pub struct Invite {
     pub offer: Option<String>,
     /// The host of the request URI, if not the node's address.
     pub host: Option<String>,
+    /// Which part of the node is called.
+    pub node: SocketAddr,
 }
 
 impl Peer {
@@ -68,6 +70,7 @@ impl Peer {
             signalled_media: None,
             offer: None,
             host: None,
+            node: self.world.node(),
         }
     }
 
@@ -111,6 +114,12 @@ impl Invite {
         Invite { host: Some(host.to_owned()), ..self }
     }
 
+    /// Calls another part of the node than the worker.
+    pub fn calling_port(mut self, port: u16) -> Invite {
+        self.node.set_port(port);
+        self
+    }
+
     pub fn over(self, transport: Transport) -> Invite {
         Invite { transport, ..self }
     }
@@ -148,7 +157,7 @@ impl Invite {
     /// Everything is ready; nothing is sent yet.
     pub fn ready(self) -> Caller {
         let number = self.world.number();
-        let node = self.world.node();
+        let node = self.node;
         let local = SocketAddr::new(self.address, 30_000 + (number % 1_000_000) as u16 * 4);
         let way = match self.transport {
             Transport::Udp => Way::datagrams(&self.world, local, node),
@@ -161,7 +170,7 @@ impl Invite {
     pub fn request_uri(&self) -> String {
         match &self.host {
             Some(host) => format!("sip:{}@{host}", self.user),
-            None => format!("sip:{}@{}", self.user, self.world.node()),
+            None => format!("sip:{}@{}", self.user, self.node),
         }
     }
 

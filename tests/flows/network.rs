@@ -186,7 +186,7 @@ fn a_call_over_ipv6_is_a_call() {
     });
     let mut caller = world.peer("2001:db8:7::7".parse().unwrap()).call_for_alice().dial();
     let answer = caller.expect(200);
-    assert_eq!(answer.contact().as_deref(), Some("sip:[2001:db8::1]:5060"));
+    assert_eq!(answer.contact().as_deref(), Some("sip:[2001:db8::1]:5065"));
     caller.hear_tone().say(&speech()).press('#').press('1').press('#').hear("message-sent");
     caller.expect_bye();
     world.mailbox("alice").only_message().audio().assert_holds(&speech(), 0.99);
@@ -201,7 +201,7 @@ fn a_node_behind_nat_names_the_address_its_peers_know() {
     });
     let mut caller = world.gateway().call_for_alice().dial();
     let answer = caller.expect(200);
-    assert_eq!(answer.contact().as_deref(), Some("sip:203.0.113.80:5060"));
+    assert_eq!(answer.contact().as_deref(), Some("sip:203.0.113.80:5065"));
     let media = answer.sdp().unwrap().audio();
     assert_eq!(media.ip().to_string(), "203.0.113.80");
     // the NAT in front of the node forwards to its own address
@@ -221,7 +221,7 @@ fn peers_of_the_other_ip_version_are_not_told_the_advertised_address() {
         begin.edit("address = \"127.0.0.1\"", "address = \"2001:db8:7::7\"");
     });
     let mut caller = world.peer("2001:db8:7::7".parse().unwrap()).call_for_alice().dial();
-    assert_eq!(caller.expect(200).contact().as_deref(), Some("sip:[2001:db8::1]:5060"));
+    assert_eq!(caller.expect(200).contact().as_deref(), Some("sip:[2001:db8::1]:5065"));
     caller.hang_up();
     world.assert_idle();
 }
@@ -294,7 +294,7 @@ fn the_node_names_an_address_that_leads_to_it() {
     let media: SocketAddr = answer.sdp().unwrap().audio();
     assert_eq!(media.ip(), crate::world::HOME);
     assert_eq!(media.port() % 2, 0);
-    assert_eq!(answer.contact().as_deref(), Some("sip:192.0.2.1:5060"));
+    assert_eq!(answer.contact().as_deref(), Some("sip:192.0.2.1:5065"));
     caller.hang_up();
     world.assert_idle();
 }

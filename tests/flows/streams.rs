@@ -17,7 +17,7 @@ fn a_message_is_left_over_tcp() {
     let world = World::new();
     let mut caller = world.gateway().call_for_alice().over(Transport::Tcp).dial();
     let answer = caller.expect(200);
-    assert_eq!(answer.contact().as_deref(), Some("sip:192.0.2.1:5060;transport=tcp"));
+    assert_eq!(answer.contact().as_deref(), Some("sip:192.0.2.1:5065;transport=tcp"));
     caller.hear_tone().say(&speech()).press('#').press('1').press('#').hear("message-sent");
     caller.expect_bye();
     world.mailbox("alice").only_message().audio().assert_holds(&speech(), 0.99);

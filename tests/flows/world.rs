@@ -38,6 +38,11 @@ pub const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 /// The address of the sample organisation's gateway.
 pub const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
+/// Where the parts of the node listen.
+pub const ROUTER_PORT: u16 = 5060;
+pub const SERVICE_PORT: u16 = 5062;
+pub const WORKER_PORT: u16 = 5065;
+
 /// How far the clock is turned at once; what arrives is looked at after each.
 const STEP: Duration = Duration::from_millis(5);
 /// With nobody on the line.
@@ -76,6 +81,8 @@ pub struct Beginning {
     /// `None`: every address, as shipped.
     pub listen: Option<IpAddr>,
     pub rtp_ports: RangeInclusive<u16>,
+    /// The parts of the node that there are.
+    pub listening: Vec<Part>,
     /// Of a worker.
     pub max_age: Duration,
 }
@@ -105,6 +112,7 @@ impl World {
             home: HOME,
             listen: None,
             rtp_ports: 20_000..=20_999,
+            listening: vec![Part::CallRouter, Part::UmService, Part::UmWorker, Part::ReplacementWorker],
             max_age: Duration::from_secs(7 * 24 * 3600),
         };
         change(&mut beginning);
@@ -136,7 +144,7 @@ impl World {
             began,
             now: Cell::new(beginning.age),
             names: Cell::new(0),
-            node: Cell::new(SocketAddr::new(beginning.home, 5060)),
+            node: Cell::new(SocketAddr::new(beginning.home, WORKER_PORT)),
             system,
             beginning,
         }));
@@ -261,7 +269,7 @@ impl World {
 
     // ---- who is there
 
-    /// Where the node listens for SIP.
+    /// Where the node takes calls: its UM worker.
     pub fn node(&self) -> SocketAddr {
         self.0.node.get()
     }
@@ -401,7 +409,7 @@ impl Drop for Inner {
 async fn start_node(parts: Parts) -> (Engine, oneshot::Sender<()>) {
     let set = LocalSet::new();
     let engine = set.run_until(async {
-        let engine = Engine::start(parts);
+        let engine = Engine::start(parts).expect("the node starts");
         engine.ready().await.expect("the worker begins");
         engine
     });
@@ -424,12 +432,18 @@ impl Beginning {
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let listen = self.listen.unwrap_or(any);
-        let listeners = [(Part::CallRouter, 5060), (Part::UmWorker, 5065), (Part::ReplacementWorker, 5067)];
+        let listeners = [
+            (Part::CallRouter, ROUTER_PORT),
+            (Part::UmService, SERVICE_PORT),
+            (Part::UmWorker, WORKER_PORT),
+            (Part::ReplacementWorker, WORKER_PORT + 2),
+        ];
+        let listeners = listeners.into_iter().filter(|(part, _)| self.listening.contains(part));
         let postman = Postman::new(Maildir::open(disk.clone(), "mail".into()).unwrap(), self.trouble.clone());
         Parts {
             environment: Arc::new(Fragile { world: environment.clone(), damage: damage.clone() }),
             placement: Placement::here(),
-            listeners: listeners.map(|(part, port)| (part, SocketAddr::new(listen, port))).into(),
+            listeners: listeners.map(|(part, port)| (part, SocketAddr::new(listen, port))).collect(),
             stream_idle: Duration::from_secs(15 * 60),
             settings: self.settings.clone(),
             max_calls: self.max_calls,

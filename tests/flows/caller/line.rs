@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
 use super::{Caller, PATIENCE};
 use crate::rtp::Media;
 use crate::sip::{Ladder, Sip};
-use crate::world::World;
+use crate::world::{GATEWAY, World};
 
 /// What the clock of the world moves.
 pub struct Line {
@@ -114,6 +114,19 @@ impl Way {
             });
         });
         Way::Stream { writer, received, segment }
+    }
+
+    /// From now on the same socket, or a new connection, leads there.
+    pub fn turn_to(&mut self, world: &World, there: SocketAddr) {
+        match self {
+            Way::Datagrams { node, .. } => *node = there,
+            Way::Stream { segment, .. } => {
+                let segment = *segment;
+                let local = SocketAddr::new(GATEWAY, 29_000 + (world.number() % 1_000) as u16);
+                self.close(world);
+                *self = Way::stream(world, local, there, segment);
+            }
+        }
     }
 
     fn close(&mut self, world: &World) {

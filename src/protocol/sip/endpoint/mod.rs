@@ -16,6 +16,7 @@ use super::{Flow, Message, Request, Response, Uri};
 use crate::protocol::random::Random;
 use client::Client;
 use key::{DialogId, RequestKey};
+pub use route::{Way, response_way, stamp};
 use server::Server;
 use std::collections::BTreeMap;
 use std::sync::Arc;

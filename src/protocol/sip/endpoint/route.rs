@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 /// A flow, and the one to take when its connection is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Way {
+pub struct Way {
     pub flow: Flow,
     /// Same transport, connection still to be opened.
     pub otherwise: Option<Flow>,
@@ -16,7 +16,7 @@ pub(super) struct Way {
 
 /// Notes on the topmost Via where the request came from: `received` when sent-by does not say it (RFC 3261 18.2.1) or
 /// rport asks for it, and the value of `rport` (RFC 3581 4). What the peer wrote there itself is not believed.
-pub(super) fn stamp(request: &mut Request, via: &Via, source: SocketAddr) {
+pub fn stamp(request: &mut Request, via: &Via, source: SocketAddr) {
     let asks_rport = via.param("rport").is_some();
     let ip = source.ip().to_canonical();
     let says_so = via.host.parse::<IpAddr>().is_ok_and(|host| host.to_canonical() == ip);
@@ -54,7 +54,7 @@ pub(super) fn stamp(request: &mut Request, via: &Via, source: SocketAddr) {
 
 /// Where the response to a request goes that came along `flow` (RFC 3261 18.2.2, RFC 3581 4). Host names are never
 /// needed: where sent-by is one, `received` is the address we saw.
-pub(super) fn response_way(via: &Via, flow: Flow) -> Way {
+pub fn response_way(via: &Via, flow: Flow) -> Way {
     let source = flow.remote;
     let port = via.port.filter(|port| *port != 0).unwrap_or(default_port(flow.transport));
     if flow.transport.is_reliable() {

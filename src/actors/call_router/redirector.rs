@@ -1,0 +1,123 @@
+//! One UDP socket of router or UM service: a datagram in, its answer out, in batches.
+//! Knows: the socket and the view in force. Must not: keep anything of a message.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use super::{Counted, Published};
+use crate::directory::Directory;
+use crate::engine::Environment;
+use crate::engine::environment::DatagramSocket;
+use crate::protocol::sip::message::is_keep_alive;
+use crate::protocol::sip::{Flow, Transport};
+use crate::routing::{Answer, Refused, Role, View, answer};
+
+/// Answers on one socket for as long as it lives.
+pub struct Redirector {
+    socket: Arc<dyn DatagramSocket>,
+    role: Role,
+    published: Published,
+    counted: Counted,
+    ways: Option<Ways>,
+}
+
+impl Redirector {
+    pub fn new(
+        environment: Arc<dyn Environment>,
+        socket: Arc<dyn DatagramSocket>,
+        role: Role,
+        published: Published,
+        counted: Counted,
+    ) -> Redirector {
+        let ways = Some(Ways::new(environment, socket.local()));
+        Redirector { socket, role, published, counted, ways }
+    }
+}
+
+impl Actor for Redirector {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let Some(ways) = self.ways.take() else { return };
+        let serving = serve(self.socket.clone(), self.role, self.published.clone(), self.counted.clone(), ways);
+        ctx.spawn(serving.into_actor(self).map(|(), _, ctx| ctx.stop()));
+    }
+}
+
+async fn serve(socket: Arc<dyn DatagramSocket>, role: Role, published: Published, counted: Counted, mut ways: Ways) {
+    let mut exchange = socket.clone().exchange();
+    loop {
+        if let Err(error) = poll_fn(|cx| socket.poll_readable(cx)).await {
+            tracing::error!(local = %socket.local(), %error, "SIP socket cannot be read any more");
+            return;
+        }
+        let view = published.load();
+        exchange.exchange(&mut |remote, bytes, out| {
+            if is_keep_alive(bytes) {
+                return None;
+            }
+            let flow =
+                Flow { transport: Transport::Udp, local: ways.local(&view, remote.ip()), remote, connection: None };
+            let answer = answer(&view, role, bytes, flow, out);
+            counted.count(&answer, out);
+            match answer {
+                Answer::Nothing => None,
+                Answer::Respond(to) => Some(to),
+                Answer::Refuse(to, refused) => {
+                    report(role, remote, &refused);
+                    Some(to)
+                }
+            }
+        });
+        drop(view);
+        // the Arbiter's other work gets its turn
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What an administrator sees of a call that was not taken.
+pub(super) fn report(role: Role, peer: SocketAddr, refused: &Refused) {
+    let by = match role {
+        Role::Router => "call router",
+        Role::Service => "UM service",
+    };
+    let Refused { call_id, status, why } = refused;
+    tracing::warn!(call_id, %peer, status = status.code(), reason = why, "call refused by the {by}");
+}
+
+/// Our own address on the way to each gateway, for sockets that are bound to every address. Gateways only: what is
+/// asked for strangers, who are refused, would be kept for nothing.
+pub(super) struct Ways {
+    environment: Arc<dyn Environment>,
+    bound: SocketAddr,
+    known: HashMap<IpAddr, IpAddr>,
+    /// The directory whose gateways these are.
+    of: Option<Arc<Directory>>,
+}
+
+impl Ways {
+    pub fn new(environment: Arc<dyn Environment>, bound: SocketAddr) -> Ways {
+        Ways { environment, bound, known: HashMap::new(), of: None }
+    }
+
+    pub fn local(&mut self, view: &View, remote: IpAddr) -> SocketAddr {
+        if !self.bound.ip().is_unspecified() {
+            return self.bound;
+        }
+        if !self.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, &view.directory)) {
+            self.known.clear();
+            self.of = Some(view.directory.clone());
+        }
+        let address = self.known.get(&remote).copied().or_else(|| {
+            view.directory.gateway_of(remote, 0)?;
+            let address = self.environment.address_towards(remote).ok()?;
+            self.known.insert(remote, address);
+            Some(address)
+        });
+        SocketAddr::new(address.unwrap_or(self.bound.ip()), self.bound.port())
+    }
+}

@@ -1,0 +1,142 @@
+//! One listening stream socket of router or UM service, and its connections.
+//! Knows: streams, framing, the view in force. Must not: keep anything of a message that was answered.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::redirector::{Ways, report};
+use super::{Counted, Published};
+use crate::engine::Environment;
+use crate::engine::environment::{BoxStream, StreamListener};
+use crate::protocol::sip::framing::{Frame, FrameError, Framer, Limits, PONG};
+use crate::protocol::sip::{Flow, Transport};
+use crate::routing::{Answer, Role, answer};
+
+/// Out of file descriptors: connections that end give some back; asking again at once would only burn CPU.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+const READ_BUFFER: usize = 16 << 10;
+
+/// Accepts connections for as long as it lives. Those it has accepted end by themselves.
+pub struct StreamRedirector {
+    environment: Arc<dyn Environment>,
+    listener: Option<Box<dyn StreamListener>>,
+    role: Role,
+    published: Published,
+    idle_timeout: Duration,
+    counted: Counted,
+}
+
+impl StreamRedirector {
+    pub fn new(
+        environment: Arc<dyn Environment>,
+        listener: Box<dyn StreamListener>,
+        role: Role,
+        published: Published,
+        idle_timeout: Duration,
+        counted: Counted,
+    ) -> StreamRedirector {
+        StreamRedirector { environment, listener: Some(listener), role, published, idle_timeout, counted }
+    }
+}
+
+impl Actor for StreamRedirector {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let Some(mut listener) = self.listener.take() else { return };
+        let (environment, role, published) = (self.environment.clone(), self.role, self.published.clone());
+        let (idle_timeout, counted) = (self.idle_timeout, self.counted.clone());
+        let accepting = async move {
+            let local = listener.local();
+            loop {
+                match poll_fn(|cx| listener.poll_accept(cx)).await {
+                    Ok((stream, remote)) => {
+                        let ways = Ways::new(environment.clone(), local);
+                        let connection =
+                            Connection { role, published: published.clone(), counted: counted.clone(), ways, remote };
+                        actix_rt::spawn(connection.serve(stream, idle_timeout));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%local, %error, "connection not accepted");
+                        tokio::time::sleep(ACCEPT_AGAIN).await;
+                    }
+                }
+            }
+        };
+        ctx.spawn(accepting.into_actor(self));
+    }
+}
+
+/// One accepted connection.
+struct Connection {
+    role: Role,
+    published: Published,
+    counted: Counted,
+    ways: Ways,
+    remote: SocketAddr,
+}
+
+impl Connection {
+    async fn serve(mut self, mut stream: BoxStream, idle_timeout: Duration) {
+        let mut framer = Framer::new(Limits::default());
+        let mut buffer = vec![0; READ_BUFFER];
+        let (mut answers, mut scratch) = (Vec::new(), Vec::new());
+        loop {
+            let length = match tokio::time::timeout(idle_timeout, stream.read(&mut buffer)).await {
+                Ok(Ok(length)) if length > 0 => length,
+                _ => return,
+            };
+            framer.push(buffer.get(..length).unwrap_or_default());
+            let broken = self.answer_all(&mut framer, &mut answers, &mut scratch);
+            // a peer that does not read what it is answered is not read either
+            let written = async {
+                stream.write_all(&answers).await?;
+                stream.flush().await
+            };
+            match tokio::time::timeout(idle_timeout, written).await {
+                Ok(Ok(())) if !broken => answers.clear(),
+                _ => return,
+            }
+        }
+    }
+
+    /// Answers every message that is whole, in one go: many may come in one segment. True: the stream is of no use
+    /// any more.
+    fn answer_all(&mut self, framer: &mut Framer, answers: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
+        let view = self.published.load_full();
+        let local = self.ways.local(&view, self.remote.ip());
+        let flow = Flow { transport: Transport::Tcp, local, remote: self.remote, connection: None };
+        while let Some(frame) = framer.next() {
+            match frame {
+                Ok(Frame::Ping) => answers.extend_from_slice(PONG),
+                Ok(Frame::Message(bytes)) => {
+                    let answer = answer(&view, self.role, &bytes, flow, scratch);
+                    self.counted.count(&answer, scratch);
+                    match answer {
+                        Answer::Nothing => {}
+                        Answer::Respond(_) => answers.extend_from_slice(scratch),
+                        Answer::Refuse(_, refused) => {
+                            report(self.role, self.remote, &refused);
+                            answers.extend_from_slice(scratch);
+                        }
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(remote = %self.remote, %error, "stream cannot be framed: closed");
+                    answers.extend(last_words(&error));
+                    return true;
+                }
+            }
+        }
+        false
+    }
+}
+
+fn last_words(error: &FrameError) -> Vec<u8> {
+    error.response().map(|response| response.with_to_tag("unreadable").to_bytes()).unwrap_or_default()
+}

@@ -1,0 +1,159 @@
+//! One message in, at most one out.
+//! Knows: the rules of a stateless UAS (RFC 3261 8.2.7). Must not: remember anything of the message.
+
+use std::net::SocketAddr;
+
+use super::decision::{RETRY_LATER, decide, unavailable};
+use super::understand::understand;
+use super::view::View;
+use super::{Role, contact, fast};
+use crate::protocol::random::mix;
+use crate::protocol::sip::dialog::{Refusal, options_answer};
+use crate::protocol::sip::endpoint::{response_way, stamp};
+use crate::protocol::sip::screen::{screen, unreadable};
+use crate::protocol::sip::values::Via;
+use crate::protocol::sip::{Flow, HeaderName, Headers, Message, Method, NameAddr, Request, Response, Status};
+
+/// What is served here, for Allow; what a call could use is said in the answer to OPTIONS.
+const ALLOW: &str = "INVITE, ACK, CANCEL, OPTIONS";
+
+/// What goes out for a message; its octets are in `out`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing at all.
+    Nothing,
+    /// A response: over UDP to this address, over a stream along the connection that the request came by.
+    Respond(SocketAddr),
+    /// The same, and somebody should know: a call was refused.
+    Refuse(SocketAddr, Box<Refused>),
+}
+
+/// A call that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub call_id: String,
+    pub status: Status,
+    /// The sentence for the administrator.
+    pub why: String,
+}
+
+/// Says what goes out for one message, which came along `flow` (its local address is the one on the way to the peer).
+/// `out` is emptied and holds what goes out.
+pub fn answer(view: &View, role: Role, bytes: &[u8], flow: Flow, out: &mut Vec<u8>) -> Answer {
+    out.clear();
+    if let Some(answer) = fast::answer(view, role, bytes, flow, out) {
+        return answer;
+    }
+    out.clear();
+    answer_any(view, role, bytes, flow, out)
+}
+
+/// The same for any message, taken apart as a whole.
+pub(super) fn answer_any(view: &View, role: Role, bytes: &[u8], flow: Flow, out: &mut Vec<u8>) -> Answer {
+    let mut request = match Message::parse(bytes) {
+        Ok(Message::Request(request)) => request,
+        // nothing was asked
+        Ok(Message::Response(_)) => return Answer::Nothing,
+        Err(error) => {
+            let Some(response) = unreadable(bytes, &error) else { return Answer::Nothing };
+            return send(view, response, flow, out);
+        }
+    };
+    // without a Via nobody says where the answer goes to, and it was never ours to guess
+    let Some(via) = Via::top(&request.headers) else { return Answer::Nothing };
+    let tag = tag(view.seed, &request.headers);
+    stamp(&mut request, &via, flow.remote);
+    match respond(view, role, &request, flow) {
+        None => Answer::Nothing,
+        Some(Ok(response)) => send(view, response.with_to_tag(&tag), flow, out),
+        Some(Err(refusal)) => {
+            let response = refusal.response(&request).with_to_tag(&tag);
+            let refused = Refused {
+                call_id: request.headers.get(&HeaderName::CallId).unwrap_or_default().to_owned(),
+                status: refusal.status,
+                why: refusal.text,
+            };
+            match send(view, response, flow, out) {
+                Answer::Respond(to) => Answer::Refuse(to, Box::new(refused)),
+                other => other,
+            }
+        }
+    }
+}
+
+/// `None`: the message is absorbed. `Err`: a call is refused.
+fn respond(view: &View, role: Role, request: &Request, flow: Flow) -> Option<Result<Response, Refusal>> {
+    // to every answer of ours an ACK comes back, and matches nothing
+    if request.method == Method::Ack {
+        return None;
+    }
+    if let Err(response) = screen(request) {
+        return Some(Ok(match response.status {
+            Status::METHOD_NOT_ALLOWED => {
+                let mut response = response;
+                response.headers.set(HeaderName::Allow, ALLOW);
+                response
+            }
+            _ => response,
+        }));
+    }
+    let in_dialog = request.headers.get(&HeaderName::To).is_some_and(|to| NameAddr::parse(to).tag().is_some());
+    Some(match request.method {
+        Method::Options => match refuses(view, role) {
+            Some(why) => Ok(unavailable(why, RETRY_LATER).response(request)),
+            None => Ok(options_answer(request)),
+        },
+        Method::Invite if !in_dialog => redirect(view, role, request, flow),
+        // what is cancelled has had its final answer
+        Method::Invite | Method::Cancel => Ok(request.response(Status::CALL_DOES_NOT_EXIST)),
+        _ => Ok(request.response(Status::METHOD_NOT_ALLOWED).with(HeaderName::Allow, ALLOW)),
+    })
+}
+
+/// Why this part takes no calls at all.
+fn refuses(view: &View, role: Role) -> Option<&str> {
+    match role {
+        Role::Router => view.router_refuses.as_deref(),
+        Role::Service => view.home.as_ref().and_then(|home| home.refuses.as_deref()),
+    }
+}
+
+fn redirect(view: &View, role: Role, request: &Request, flow: Flow) -> Result<Response, Refusal> {
+    let resolved = understand(request, flow.remote, None, &view.directory)?;
+    if let Some(why) = refuses(view, role) {
+        return Err(unavailable(why, RETRY_LATER));
+    }
+    let spread = hash(0, request.headers.get(&HeaderName::CallId).unwrap_or_default());
+    let target = decide(view, role, &resolved, flow.local.ip(), spread)?;
+    let mut contact = String::with_capacity(128);
+    contact.push('<');
+    contact::write(&mut contact, &request.uri, &target, flow.transport);
+    contact.push('>');
+    Ok(request.response(Status::MOVED_TEMPORARILY).with(HeaderName::Contact, contact))
+}
+
+/// Signs a response and writes it out for where its topmost Via leads.
+fn send(view: &View, response: Response, flow: Flow, out: &mut Vec<u8>) -> Answer {
+    let Some(via) = Via::top(&response.headers) else { return Answer::Nothing };
+    let way = response_way(&via, flow);
+    let tag = tag(view.seed, &response.headers);
+    let response = response.with_to_tag(&tag).with(HeaderName::Server, view.server.as_str());
+    out.extend_from_slice(&response.to_bytes());
+    Answer::Respond(way.flow.remote)
+}
+
+/// The To tag of our answers, the same for every copy of the request (RFC 3261 8.2.7).
+fn tag(seed: u64, headers: &Headers) -> String {
+    let field = |name: &HeaderName| headers.get(name).unwrap_or_default();
+    tag_of(seed, field(&HeaderName::CallId), field(&HeaderName::From), field(&HeaderName::Via))
+}
+
+/// From the fields as they came: a copy is the same to the octet.
+pub(super) fn tag_of(seed: u64, call_id: &str, from: &str, via: &str) -> String {
+    format!("{:016x}", hash(hash(hash(seed, call_id), from), via))
+}
+
+/// FNV-1a, mixed so that parts cannot run into each other.
+pub(super) fn hash(seed: u64, text: &str) -> u64 {
+    mix(text.bytes().fold(mix(!seed), |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)))
+}

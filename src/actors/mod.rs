@@ -8,6 +8,7 @@
 
 mod alarm;
 pub mod call;
+pub mod config_poller;
 pub mod delivery;
 pub mod dialog;
 pub mod media_clock;

@@ -24,6 +24,7 @@ mod hanging_up;
 mod keys;
 mod menus;
 mod network;
+mod refresh;
 mod refusals;
 mod session;
 mod signalling;

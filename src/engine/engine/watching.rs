@@ -18,7 +18,7 @@ impl Engine {
         let (status, failed) = self.look().await;
         let waits = |since| self.environment.wall().duration_since(since).as_secs_f64().max(0.0);
         let report = self.report().await;
-        let invalid = self.refused_directory.borrow().is_some();
+        let invalid = !self.in_force.status().faults.is_empty();
         let workers = status.workers.iter().map(|worker| WorkerMoment {
             port: worker.port,
             state: worker.state.to_lowercase(),
@@ -41,7 +41,7 @@ impl Engine {
             has_room: report.beats.iter().all(|beat| beat.answers == 0 || beat.has_room),
             problems: status.problems.len(),
             configuration: Some(ConfigurationMoment {
-                generation: self.generation.get(),
+                generation: self.in_force.status().generation,
                 faults: invalid.into(),
                 ..ConfigurationMoment::default()
             }),

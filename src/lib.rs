@@ -10,6 +10,7 @@
 //! * [`mailbox`] - the message, the spool that never loses it, the stores it is delivered to
 //! * [`metrics`] - what a node counts and measures, for Prometheus
 //! * [`records`] - what is known of calls in progress and of those that ended
+//! * [`reconcile`] - what two readings of the organisation differ in
 //! * [`store`] - what a node remembers between two lives
 //! * [`link`] - what a node and its UM workers tell each other
 //! * [`engine`] - the outside (network, disk, entropy, clock), real or virtual
@@ -28,6 +29,7 @@ pub mod media;
 pub mod metrics;
 pub mod prompts;
 pub mod protocol;
+pub mod reconcile;
 pub mod records;
 pub mod routing;
 pub mod store;

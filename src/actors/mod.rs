@@ -9,6 +9,7 @@
 mod alarm;
 pub mod call;
 pub mod call_router;
+pub mod config_poller;
 pub mod delivery;
 pub mod dialog;
 pub mod media_clock;

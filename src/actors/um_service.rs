@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 
+use super::config_poller::NewGeneration;
 use super::delivery::{self, Delivery, Look};
 use super::spool_keeper::{Bury, SpoolKeeper};
+use crate::directory::Directory;
 use crate::engine::environment::{BoxStream, LocalListener};
 use crate::engine::processes::{WorkerOrder, link_path};
 use crate::engine::{Environment, Processes};
@@ -41,7 +43,8 @@ pub struct Beginning {
     /// Octets.
     pub max_rss: u64,
     pub settings: Settings,
-    pub snapshot: Snapshot,
+    pub organisation: NewGeneration,
+    /// Unless the organisation says another number for this server.
     pub max_calls: u32,
     pub delivery: Addr<Delivery>,
     pub keeper: Addr<SpoolKeeper>,
@@ -58,6 +61,7 @@ pub struct UmService {
     settings: Settings,
     snapshot: Snapshot,
     max_calls: u32,
+    own_max_calls: u32,
     refuse: Option<String>,
     delivery: Addr<Delivery>,
     keeper: Addr<SpoolKeeper>,
@@ -107,14 +111,6 @@ pub struct WorkerChanged(pub Option<u16>);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Watch(pub Recipient<WorkerChanged>);
-
-/// The organisation from now on.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct UseSnapshot {
-    pub snapshot: Snapshot,
-    pub max_calls: u32,
-}
 
 /// Replace the worker that takes the calls; none is cut, none refused.
 #[derive(Message)]
@@ -201,7 +197,7 @@ struct Greeted {
 
 impl UmService {
     pub fn new(beginning: Beginning) -> UmService {
-        let Beginning { environment, order, slots, max_age, max_rss, settings, .. } = beginning;
+        let Beginning { environment, order, slots, max_age, max_rss, settings, organisation, .. } = beginning;
         let ports = slots.each_ref().map(|slot| slot.first().map_or(0, SocketAddr::port));
         let supervision = Supervision::new(Terms { ports, max_age, max_rss }, environment.random_u64());
         UmService {
@@ -209,9 +205,10 @@ impl UmService {
             environment,
             order,
             slots,
+            max_calls: max_calls(&organisation.directory, &settings.node, beginning.max_calls),
+            own_max_calls: beginning.max_calls,
+            snapshot: organisation.snapshot(Vec::new()),
             settings,
-            snapshot: beginning.snapshot,
-            max_calls: beginning.max_calls,
             refuse: None,
             delivery: beginning.delivery,
             keeper: beginning.keeper,
@@ -606,13 +603,13 @@ impl Handler<Watch> for UmService {
     }
 }
 
-impl Handler<UseSnapshot> for UmService {
+impl Handler<NewGeneration> for UmService {
     type Result = ();
 
-    fn handle(&mut self, UseSnapshot { snapshot, max_calls }: UseSnapshot, _: &mut Self::Context) {
-        self.tell_all(&ToWorker::Configuration(snapshot.clone()));
-        self.snapshot = snapshot;
-        self.max_calls = max_calls;
+    fn handle(&mut self, organisation: NewGeneration, _: &mut Self::Context) {
+        self.snapshot = organisation.snapshot(std::mem::take(&mut self.snapshot.routers));
+        self.tell_all(&ToWorker::Configuration(self.snapshot.clone()));
+        self.max_calls = max_calls(&organisation.directory, &self.settings.node, self.own_max_calls);
         self.share_limits();
     }
 }
@@ -684,4 +681,10 @@ impl Handler<UntilReady> for UmService {
         self.answer_those_who_wait();
         Box::pin(async move { answer.await.unwrap_or_else(|_| Err("the UM service has ended".to_owned())) })
     }
+}
+
+/// What the organisation says of this server comes first.
+fn max_calls(directory: &Directory, node: &str, own: u32) -> u32 {
+    let service = directory.services().iter().find(|service| service.name.as_str().eq_ignore_ascii_case(node));
+    service.and_then(|service| service.max_calls_allowed).unwrap_or(own)
 }

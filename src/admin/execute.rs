@@ -1,14 +1,13 @@
 //! Commands executed by a running node: on its files, then on itself.
 //! Knows: the engine's methods, the organisation's files. Must not: know who gave a command.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
 
 use serde::Serialize;
 
 use super::command::{Answer, Changed, Changes, Force, Reason, Refusal, Request, Row, in_force};
 use super::organisation::Organisation;
+use crate::actors::config_poller::Refreshed;
 use crate::engine::Engine;
 
 /// A running node as its administration has it.
@@ -16,11 +15,7 @@ use crate::engine::Engine;
 pub struct Node {
     pub engine: Rc<Engine>,
     pub organisation: Organisation,
-    pub refresh: Refresh,
 }
-
-/// Has the node read its directory, and live by it when it is sound: the generation, or what is wrong.
-pub type Refresh = Rc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Option<u64>, String>>>>>;
 
 /// Does what a command says.
 pub async fn execute(node: &Node, request: Request) -> Answer {
@@ -31,10 +26,11 @@ pub async fn execute(node: &Node, request: Request) -> Answer {
             blocking(move || organisation.get(kind, identity.as_deref())).await.map(Answer::Objects)
         }
         Request::Change(changes) => change(node, changes).await.map(Answer::Changed),
-        Request::Refresh => match (node.refresh)().await {
-            Ok(generation) => Ok(Answer::Done(format!("the directory is {}", in_force(generation)))),
-            Err(faults) => Err(Refusal::new(Reason::Invalid, faults)),
+        Request::Refresh => match node.engine.refresh().await {
+            Ok(refreshed) => Ok(Answer::Done(told(&refreshed))),
+            Err(fault) => Err(Refusal::new(Reason::Invalid, fault.to_string())),
         },
+        Request::Configuration => Ok(Answer::Rows(rows(&[node.engine.configuration()]))),
         Request::Components { server: Some(server), .. }
         | Request::SetComponent { server: Some(server), .. }
         | Request::ActiveCalls { server: Some(server), .. }
@@ -77,6 +73,16 @@ fn rows<T: Serialize>(values: &[T]) -> Vec<Row> {
     values.iter().filter_map(row).collect()
 }
 
+/// One line an object, then the generation.
+fn told(refreshed: &Refreshed) -> String {
+    let lines =
+        |what: &'static str, names: &[String]| names.iter().map(|name| format!("{what} {name}\n")).collect::<String>();
+    let changes =
+        [lines("added", &refreshed.added), lines("changed", &refreshed.changed), lines("removed", &refreshed.removed)];
+    let state = if refreshed.unchanged { "unchanged, and " } else { "" };
+    format!("{}the directory is {state}{}", changes.concat(), in_force(Some(refreshed.generation)))
+}
+
 fn not_in_this_build(request: &Request) -> Refusal {
     let what = format!("{request:?}");
     let what = what.split([' ', '(', '{']).next().unwrap_or_default();
@@ -87,8 +93,8 @@ async fn change(node: &Node, changes: Changes) -> Result<Changed, Refusal> {
     let organisation = node.organisation.clone();
     let mut changed = blocking(move || organisation.change(&changes)).await?;
     if matches!(changed.force, Force::Later(_)) {
-        changed.force = match (node.refresh)().await {
-            Ok(generation) => Force::Now { generation },
+        changed.force = match node.engine.refresh().await {
+            Ok(refreshed) => Force::Now { generation: Some(refreshed.generation) },
             Err(faults) => Force::Later(format!("the node does not take it: {faults}")),
         };
     }

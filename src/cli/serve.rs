@@ -6,26 +6,29 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::log::{level_name, start_log};
-use super::organisation::{host_name, node_name, organisation, read_config, read_organisation};
+use super::organisation::{host_name, node_name, organisation, read_config};
 use super::{Folders, systemd};
+use crate::actors::config_poller::{InForce, Places};
 use crate::admin::control::ControlSocket;
-use crate::admin::execute::{Node, Refresh};
+use crate::admin::execute::Node;
 use crate::admin::http;
-use crate::directory::{Directory, IpGateway};
+use crate::directory::{Directory, DirectoryProvider, IpGateway};
 use crate::engine::config::{LogFormat, MailStore, NodeConfig, SmtpConfig, StartTls};
 use crate::engine::disk::RealDisk;
+use crate::engine::environment::blocking;
+use crate::engine::provider::TomlFolder;
 use crate::engine::real::RealEnvironment;
 use crate::engine::{Engine, Environment, Parts, Placement};
 use crate::link::{CallSelector, Settings};
 use crate::mailbox::store::{Maildir, Security, SmtpSettings, SmtpStore};
 use crate::mailbox::{Composer, MailboxStore, Spool};
-use crate::metrics::RefreshResult;
+use crate::store::{SledStore, Store};
 
 /// A stream connection that carried nothing for so long is closed. Gateways keep theirs alive with OPTIONS.
 const STREAM_IDLE: Duration = Duration::from_secs(15 * 60);
@@ -48,17 +51,13 @@ pub(super) fn run(folders: &Folders) -> Result<(), Box<dyn Error>> {
         std::fs::create_dir_all(&folders.data)?;
         let control = ControlSocket::bind(&folders.data)?;
         let parts = parts(&config, folders).await?;
-        let example = Example::of(&parts.organisation.directory, &config);
+        let example = Example::of(&parts.organisation.organisation().directory, &config);
         let engine = Rc::new(Engine::start(parts)?);
         if let Err(error) = engine.ready().await {
             engine.stop().await;
             return Err(error.into());
         }
-        let node = Node {
-            engine: engine.clone(),
-            organisation: organisation(&config),
-            refresh: refresher(engine.clone(), folders.clone()),
-        };
+        let node = Node { engine: engine.clone(), organisation: organisation(&config) };
         let (desk, clerk) = http::desk();
         let _server = administer(&config, &folders.data, &engine, desk);
         announce(&engine, &config, &folders.data, example.as_ref()).await;
@@ -67,7 +66,7 @@ pub(super) fn run(folders: &Folders) -> Result<(), Box<dyn Error>> {
             () = control.serve(&node) => Ok(()),
             () = clerk.serve(&node) => Ok(()),
             () = systemd::watch(&engine) => Ok(()),
-            stopped = until_stopped(&engine, folders) => stopped,
+            stopped = until_stopped(&engine) => stopped,
         }
     })
 }
@@ -118,8 +117,14 @@ fn raise_descriptor_limit(max_calls: u32) {
 
 /// Reads and opens all that a node is made of.
 async fn parts(config: &NodeConfig, folders: &Folders) -> Result<Parts, Box<dyn Error>> {
+    let environment: Arc<dyn Environment> = Arc::new(RealEnvironment);
+    let provider: Arc<dyn DirectoryProvider> = Arc::new(TomlFolder::new(Arc::new(RealDisk), config.directory.clone()));
+    let remembered = folders.data.join("store");
+    let remembered = blocking(&*environment, move || SledStore::open(&remembered)).await;
+    let remembered: Arc<dyn Store> = Arc::new(remembered.ok_or("the store cannot be opened")??);
+    let places = Places { environment: environment.clone(), provider: provider.clone(), store: remembered.clone() };
     Ok(Parts {
-        environment: Arc::new(RealEnvironment),
+        environment,
         placement: Placement::threads(),
         listeners: config.all_listeners(),
         stream_idle: STREAM_IDLE,
@@ -128,7 +133,10 @@ async fn parts(config: &NodeConfig, folders: &Folders) -> Result<Parts, Box<dyn 
         max_age: config.worker.max_age,
         max_rss: u64::from(config.worker.max_rss) << 20,
         rtp_ports: config.rtp.ports.clone(),
-        organisation: read_organisation(config).await?,
+        organisation: InForce::at_start(&places).await?,
+        provider,
+        refresh_interval: config.refresh_interval,
+        store: remembered,
         data: folders.data.clone(),
         prompts: config.prompts.clone(),
         log: (level_name(config.logging.level).to_owned(), config.logging.format == LogFormat::Json),
@@ -138,13 +146,13 @@ async fn parts(config: &NodeConfig, folders: &Folders) -> Result<Parts, Box<dyn 
             sender_address: config.mail.from.to_string(),
             time_zone: jiff::tz::TimeZone::system(),
         },
-        store: store(config, &folders.data)?,
+        mail: store(config, &folders.data)?,
     })
 }
 
 /// Serves signals: SIGHUP reads the directory again; the first SIGTERM (or interrupt) lets calls end, the second ends
 /// them.
-async fn until_stopped(engine: &Engine, folders: &Folders) -> Result<(), Box<dyn Error>> {
+async fn until_stopped(engine: &Engine) -> Result<(), Box<dyn Error>> {
     let mut refresh = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -152,7 +160,8 @@ async fn until_stopped(engine: &Engine, folders: &Folders) -> Result<(), Box<dyn
         tokio::select! {
             _ = refresh.recv() => {
                 systemd::reloading();
-                drop(reread_directory(engine, folders).await);
+                // faults are in the log and the status
+                let _ = engine.refresh().await;
                 systemd::ready();
             }
             () = either(&mut terminate, &mut interrupt) => break,
@@ -185,36 +194,6 @@ async fn either(one: &mut Signal, other: &mut Signal) {
 async fn until_no_calls(engine: &Engine) {
     while engine.load().await.calls > 0 {
         tokio::time::sleep(LOOK).await;
-    }
-}
-
-/// For commands that change the directory, or ask for it to be read again.
-fn refresher(engine: Rc<Engine>, folders: Folders) -> Refresh {
-    Rc::new(move || {
-        let (engine, folders) = (engine.clone(), folders.clone());
-        Box::pin(async move { reread_directory(&engine, &folders).await.map(|()| None) })
-    })
-}
-
-async fn reread_directory(engine: &Engine, folders: &Folders) -> Result<(), String> {
-    let began = Instant::now();
-    let directory = match read_config(folders) {
-        Ok(config) => read_organisation(&config).await,
-        Err(faults) => Err(faults),
-    };
-    match directory {
-        Ok(organisation) => {
-            engine.use_organisation(organisation);
-            engine.metrics().refreshed(RefreshResult::Applied, began.elapsed());
-            tracing::info!("the directory was read again and is in force");
-            Ok(())
-        }
-        Err(faults) => {
-            tracing::error!(%faults, "the directory is not valid: the one in force stays");
-            engine.refuse_directory(faults.to_string());
-            engine.metrics().refreshed(RefreshResult::Invalid, began.elapsed());
-            Err(faults.to_string())
-        }
     }
 }
 

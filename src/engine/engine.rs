@@ -1,7 +1,7 @@
 //! A node as a value: every actor of it, started and stopped together.
 //! Knows: which actors there are and what they need of each other. Must not: do their work.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -14,28 +14,24 @@ use super::config::Part;
 use super::environment::blocking;
 use super::processes::WorkerOrder;
 use super::{Alive, Environment, Place, Placement, alive};
-use crate::actors::call_router::{self, CallRouter, CannotListen, Redirectors, UseStates};
+use crate::actors::call_router::{CallRouter, CannotListen, Redirectors, UseStates};
+use crate::actors::config_poller::{
+    ConfigPoller, ConfigurationStatus, InForce, Places, Refresh, RefreshError, Refreshed,
+};
 use crate::actors::delivery::{Delivery, DeliveryBacklog};
 use crate::actors::spool_keeper::SpoolKeeper;
 use crate::actors::um_service::{
-    Beginning, DropCalls, GetReport, Recycle, Refuse, Retire, ServiceReport, UmService, UntilReady, UseSnapshot, Watch,
-    WorkerStatus,
+    Beginning, DropCalls, GetReport, Recycle, Refuse, Retire, ServiceReport, UmService, UntilReady, Watch, WorkerStatus,
 };
 use crate::admin::status::{Load, NodeStatus};
-use crate::directory::Directory;
-use crate::link::{CallSelector, Settings, Snapshot, WorkerId};
+use crate::directory::{Directory, DirectoryProvider};
+use crate::link::{CallSelector, Settings, WorkerId};
 use crate::mailbox::{Composer, Courier, MailboxStore, Spool};
 use crate::metrics::Metrics;
 use crate::routing::{Home, Role, View};
+use crate::store::Store;
 
 mod watching;
-
-/// The organisation, understood and as it was written.
-#[derive(Clone)]
-pub struct Organisation {
-    pub directory: Arc<Directory>,
-    pub snapshot: Snapshot,
-}
 
 /// What a node is made of, read and validated.
 pub struct Parts {
@@ -52,7 +48,13 @@ pub struct Parts {
     pub max_age: Duration,
     pub max_rss: u64,
     pub rtp_ports: RangeInclusive<u16>,
-    pub organisation: Organisation,
+    /// The organisation in force at the start.
+    pub organisation: InForce,
+    /// Where it is read again, every `refresh_interval`.
+    pub provider: Arc<dyn DirectoryProvider>,
+    pub refresh_interval: Duration,
+    /// What the node remembers between two lives.
+    pub store: Arc<dyn Store>,
     /// The data folder, for the workers: they keep spool and greetings there as the node does.
     pub data: PathBuf,
     /// A folder whose files replace system prompts of the same name.
@@ -61,7 +63,7 @@ pub struct Parts {
     pub log: (String, bool),
     pub spool: Spool,
     pub composer: Composer,
-    pub store: Arc<dyn MailboxStore>,
+    pub mail: Arc<dyn MailboxStore>,
 }
 
 /// Why a node does not start.
@@ -78,7 +80,6 @@ pub struct Engine {
     started: Instant,
     environment: Arc<dyn Environment>,
     data: PathBuf,
-    node: String,
     max_calls: u32,
     /// `None`: this node is a call router only.
     service: Option<Addr<UmService>>,
@@ -94,12 +95,8 @@ pub struct Engine {
     noted: RefCell<Vec<String>>,
     /// The actors that live as long as the node, by what an administrator is told when one is dead.
     vital: Vec<(String, Alive)>,
-    generation: Cell<u64>,
-    /// When the directory in force came in force, and when it was last looked at.
-    in_force: Cell<Instant>,
-    looked_at: Cell<Instant>,
-    /// What is wrong with a directory that was read but did not come in force.
-    refused_directory: RefCell<Option<String>>,
+    in_force: InForce,
+    poller: Addr<ConfigPoller>,
 }
 
 /// Workers that were told to end are waited for so long.
@@ -116,7 +113,7 @@ impl Engine {
         let Parts { environment, placement, listeners, settings, spool, organisation, .. } = parts;
         let metrics = Arc::new(Metrics::new());
         let started = environment.now();
-        let courier = Courier::new(spool.clone(), parts.composer, parts.store);
+        let courier = Courier::new(spool.clone(), parts.composer, parts.mail);
         let (delivery, backlog) = Delivery::new(environment.clone(), spool.clone(), courier, metrics.clone());
         let delivery = placement.signalling.start(|_| delivery);
         let processes = environment.processes();
@@ -139,7 +136,8 @@ impl Engine {
             let of = listeners.iter().filter(move |(part, _)| *part == wanted);
             of.map(|(_, address)| *address).collect::<Vec<_>>()
         };
-        let view = view(&listeners, &settings, &organisation.directory, environment.random_u64());
+        let first = organisation.organisation();
+        let view = view(&listeners, &settings, &first.directory, environment.random_u64());
         let router = CallRouter::new(view);
         let published = router.published();
         let redirecting = redirecting(&listeners);
@@ -149,8 +147,6 @@ impl Engine {
         let router = placement.signalling.start(|_| router);
         vital.push(("calls go by an old directory: the call router does not answer".to_owned(), alive(&router)));
         vital.extend(redirectors.vital());
-        let node = settings.node.clone();
-        let generation = organisation.snapshot.generation;
         let workers = at(Part::UmWorker);
         let service = (!workers.is_empty()).then(|| {
             let order = WorkerOrder {
@@ -170,9 +166,9 @@ impl Engine {
                 slots: [workers, at(Part::ReplacementWorker)],
                 max_age: parts.max_age,
                 max_rss: parts.max_rss,
-                max_calls: max_calls(&organisation.directory, &node, parts.max_calls),
+                max_calls: parts.max_calls,
                 settings,
-                snapshot: organisation.snapshot,
+                organisation: first,
                 delivery,
                 keeper,
                 metrics: metrics.clone(),
@@ -184,11 +180,20 @@ impl Engine {
             service.do_send(Watch(router.clone().recipient()));
             vital.push(("no calls are taken: the UM service does not answer".to_owned(), alive(service)));
         }
+        let mut subscribers = vec![router.clone().recipient()];
+        subscribers.extend(service.iter().map(|service| service.clone().recipient()));
+        let poller = ConfigPoller {
+            places: Places { environment: environment.clone(), provider: parts.provider, store: parts.store },
+            interval: parts.refresh_interval,
+            in_force: organisation.clone(),
+            subscribers,
+        };
+        let poller = placement.link.start(|_| poller);
+        vital.push(("the directory is not read again: the config poller does not answer".to_owned(), alive(&poller)));
         Ok(Engine {
             started,
             environment,
             data: parts.data,
-            node,
             max_calls: parts.max_calls,
             service,
             router,
@@ -199,10 +204,8 @@ impl Engine {
             others: RefCell::new(redirectors.listeners()),
             noted: RefCell::default(),
             vital,
-            generation: Cell::new(generation),
-            in_force: Cell::new(started),
-            looked_at: Cell::new(started),
-            refused_directory: RefCell::default(),
+            in_force: organisation,
+            poller,
         })
     }
 
@@ -264,9 +267,7 @@ impl Engine {
         }
         problems.extend(self.vital.iter().filter(|(_, alive)| !alive()).map(|(dead, _)| dead.clone()));
         problems.extend(self.noted.borrow().iter().cloned());
-        if let Some(faults) = &*self.refused_directory.borrow() {
-            problems.push(format!("the directory is not valid, the one before it stays in force: {faults}"));
-        }
+        problems.extend(self.in_force.problems());
         let report = self.report().await;
         problems.extend(report.problems.iter().cloned());
         if report.beats.iter().any(|beat| beat.answers > 0 && !beat.has_room) {
@@ -284,23 +285,23 @@ impl Engine {
         (status, failed)
     }
 
-    /// The next call is understood by this organisation; running calls keep theirs.
-    pub fn use_organisation(&self, organisation: Organisation) {
-        self.refused_directory.take();
-        self.generation.set(self.generation.get() + 1);
-        let now = self.environment.now();
-        self.in_force.set(now);
-        self.looked_at.set(now);
-        let snapshot = Snapshot { generation: self.generation.get(), ..organisation.snapshot };
-        let max_calls = max_calls(&organisation.directory, &self.node, self.max_calls);
-        self.router.do_send(call_router::UseDirectory(organisation.directory));
-        self.tell(UseSnapshot { snapshot, max_calls });
+    /// Reads the directory now, and waits until what it says is in force: the next call is understood by it, running
+    /// ones keep theirs.
+    ///
+    /// # Errors
+    /// It cannot be read or is not valid; the one in force stays, and the status says why.
+    pub async fn refresh(&self) -> Result<Refreshed, RefreshError> {
+        self.poller.send(Refresh).await.unwrap_or(Err(RefreshError::NoAnswer))
     }
 
-    /// A directory that is not valid was read; the one in force stays, and the status says why.
-    pub fn refuse_directory(&self, faults: String) {
-        self.refused_directory.replace(Some(faults));
-        self.looked_at.set(self.environment.now());
+    /// Which organisation is in force, and what is wrong with the one that is not.
+    pub fn configuration(&self) -> ConfigurationStatus {
+        self.in_force.status()
+    }
+
+    /// The directory in force.
+    pub fn directory(&self) -> Arc<Directory> {
+        self.in_force.organisation().directory
     }
 
     /// Replaces the worker that takes the calls; none is cut, none refused.
@@ -362,12 +363,6 @@ fn load(report: &ServiceReport) -> Load {
         connections: sum(|beat| beat.connections),
         recordings: sum(|beat| beat.recordings),
     }
-}
-
-/// What the organisation says of this server comes first.
-fn max_calls(directory: &Directory, node: &str, own: u32) -> u32 {
-    let service = directory.services().iter().find(|service| service.name.as_str().eq_ignore_ascii_case(node));
-    service.and_then(|service| service.max_calls_allowed).unwrap_or(own)
 }
 
 /// What the redirectors begin with. The UM service tells when it has a worker.

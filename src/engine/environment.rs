@@ -53,6 +53,9 @@ pub trait Environment: Send + Sync + 'static {
 
     fn connect_local(&self, path: &Path) -> BoxFuture<io::Result<BoxStream>>;
 
+    /// Addresses of a host name.
+    fn resolve(&self, host: &str) -> BoxFuture<io::Result<Vec<IpAddr>>>;
+
     fn processes(&self) -> Arc<dyn Processes>;
 
     /// The local address that datagrams to `remote` leave from: what we name in Contact and SDP.

@@ -109,6 +109,11 @@ impl Environment for RealEnvironment {
         Box::pin(async move { Ok(Box::new(tokio::net::UnixStream::connect(path).await?) as BoxStream) })
     }
 
+    fn resolve(&self, host: &str) -> BoxFuture<io::Result<Vec<IpAddr>>> {
+        let host = host.to_owned();
+        Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.map(|found| found.ip()).collect()) })
+    }
+
     fn processes(&self) -> Arc<dyn Processes> {
         Arc::new(RealProcesses)
     }

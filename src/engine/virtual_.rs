@@ -202,6 +202,11 @@ impl Environment for VirtualEnvironment {
         Box::pin(async move { connected })
     }
 
+    /// Nobody has a name in this world.
+    fn resolve(&self, _: &str) -> BoxFuture<io::Result<Vec<IpAddr>>> {
+        Box::pin(async { Err(io::ErrorKind::NotFound.into()) })
+    }
+
     fn processes(&self) -> Arc<dyn Processes> {
         Arc::new(self.processes.clone())
     }

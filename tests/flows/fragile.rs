@@ -95,6 +95,10 @@ impl Environment for Fragile {
         self.world.connect_local(path)
     }
 
+    fn resolve(&self, host: &str) -> BoxFuture<io::Result<Vec<IpAddr>>> {
+        self.world.resolve(host)
+    }
+
     fn processes(&self) -> Arc<dyn Processes> {
         self.world.processes()
     }

@@ -25,6 +25,7 @@ mod keys;
 mod menus;
 mod network;
 mod redirect;
+mod refresh;
 mod refusals;
 mod session;
 mod signalling;

@@ -6,22 +6,24 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_rt::{System, SystemRunner};
+use ringpost::actors::config_poller::{InForce, Places};
 use ringpost::actors::um_service::WorkerStatus;
 use ringpost::admin::status::{Load, NodeStatus};
-use ringpost::directory::{Directory, SourceFile};
+use ringpost::directory::{DirectoryProvider, ProviderError, SourceFile};
 use ringpost::engine::config::Part;
 use ringpost::engine::disk::{Disk, MemoryDisk};
 use ringpost::engine::virtual_::VirtualEnvironment;
 use ringpost::engine::virtual_processes::VirtualProcesses;
-use ringpost::engine::{Engine, Organisation, Parts, Placement, Processes};
-use ringpost::link::{Settings, Snapshot};
+use ringpost::engine::{Engine, Environment, Parts, Placement, Processes};
+use ringpost::link::Settings;
 use ringpost::mailbox::spool::SpoolStatus;
 use ringpost::mailbox::store::Maildir;
 use ringpost::mailbox::{Composer, Spool};
+use ringpost::store::MemoryStore;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
@@ -48,6 +50,39 @@ const STEP: Duration = Duration::from_millis(5);
 /// With nobody on the line.
 const QUIET_STEP: Duration = Duration::from_millis(100);
 
+/// As shipped.
+pub const REFRESH_EVERY: Duration = Duration::from_secs(600);
+
+/// The organisation's files, where a provider reads them. Clones are the same ones.
+#[derive(Clone)]
+pub struct Files(Arc<Mutex<Option<Vec<SourceFile>>>>);
+
+impl Files {
+    fn new(sources: Vec<SourceFile>) -> Files {
+        Files(Arc::new(Mutex::new(Some(sources))))
+    }
+
+    pub fn write(&self, sources: Vec<SourceFile>) {
+        *self.0.lock().unwrap() = Some(sources);
+    }
+
+    pub fn edit(&self, change: impl FnOnce(&mut Vec<SourceFile>)) {
+        change(self.0.lock().unwrap().as_mut().expect("the files are there"));
+    }
+
+    /// Nobody can read them.
+    pub fn lose(&self) {
+        *self.0.lock().unwrap() = None;
+    }
+}
+
+impl DirectoryProvider for Files {
+    fn read(&self) -> Result<Vec<SourceFile>, ProviderError> {
+        let lost = || ProviderError::Unreachable { place: "files".to_owned(), reason: "are gone".to_owned() };
+        self.0.lock().unwrap().clone().ok_or_else(lost)
+    }
+}
+
 /// The world; clones are the same one.
 #[derive(Clone)]
 pub struct World(Rc<Inner>);
@@ -70,7 +105,10 @@ struct Inner {
 
 /// What a world begins with.
 pub struct Beginning {
-    sources: Vec<SourceFile>,
+    /// What an administrator wrote.
+    pub files: Files,
+    /// What nodes remember between two lives.
+    pub remembered: MemoryStore,
     settings: Settings,
     max_calls: u32,
     disk: MemoryDisk,
@@ -95,7 +133,8 @@ impl World {
 
     pub fn with(change: impl FnOnce(&mut Beginning)) -> World {
         let mut beginning = Beginning {
-            sources: organisation(),
+            files: Files::new(organisation()),
+            remembered: MemoryStore::default(),
             settings: Settings {
                 server: "Ringpost/test".to_owned(),
                 node: "um.example.test".to_owned(),
@@ -131,7 +170,7 @@ impl World {
             let began = Instant::now();
             let environment = VirtualEnvironment::new(beginning.home, beginning.seed).with_disk(beginning.disk.clone());
             tokio::time::advance(beginning.age).await;
-            let (engine, kill) = start_node(beginning.parts(&environment, &damage)).await;
+            let (engine, kill) = start_node(beginning.parts(&environment, &damage).await).await;
             (engine, kill, environment, began)
         });
         let world = World(Rc::new(Inner {
@@ -161,7 +200,7 @@ impl World {
 
     /// A node is started where one has died.
     pub fn start_node(&self) {
-        let parts = self.0.beginning.parts(&self.0.environment, &self.0.damage);
+        let parts = self.block_on(self.0.beginning.parts(&self.0.environment, &self.0.damage));
         let (engine, kill) = self.block_on(start_node(parts));
         self.0.engine.replace(Rc::new(engine));
         self.0.kill.replace(Some(kill));
@@ -329,6 +368,11 @@ impl World {
         &self.0.damage
     }
 
+    /// What an administrator edits.
+    pub fn files(&self) -> &Files {
+        &self.0.beginning.files
+    }
+
     // ---- what the node holds
 
     pub fn load(&self) -> Load {
@@ -363,14 +407,11 @@ impl World {
     pub fn use_organisation_without(&self, alias: &str) {
         let mut sources = organisation();
         for source in &mut sources {
-            source.text = source
-                .text
-                .split("\n\n")
-                .filter(|part| !part.contains(&format!("\"{alias}\"")))
-                .collect::<Vec<_>>()
-                .join("\n\n");
+            let parts = source.text.split("\n\n").filter(|part| !part.contains(&format!("\"{alias}\"")));
+            source.text = parts.collect::<Vec<_>>().join("\n\n");
         }
-        self.engine().use_organisation(understood(&sources));
+        self.files().write(sources);
+        self.block_on(self.engine().refresh()).expect("the organisation is valid");
         self.run(Duration::from_millis(10));
     }
 
@@ -425,7 +466,7 @@ async fn start_node(parts: Parts) -> (Engine, oneshot::Sender<()>) {
 }
 
 impl Beginning {
-    fn parts(&self, environment: &VirtualEnvironment, damage: &Damage) -> Parts {
+    async fn parts(&self, environment: &VirtualEnvironment, damage: &Damage) -> Parts {
         let disk: Arc<dyn Disk> = Arc::new(environment.memory_disk().clone());
         let any: IpAddr = match self.home {
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
@@ -440,8 +481,16 @@ impl Beginning {
         ];
         let listeners = listeners.into_iter().filter(|(part, _)| self.listening.contains(part));
         let postman = Postman::new(Maildir::open(disk.clone(), "mail".into()).unwrap(), self.trouble.clone());
+        let environment: Arc<dyn Environment> =
+            Arc::new(Fragile { world: environment.clone(), damage: damage.clone() });
+        let places = Places {
+            environment: environment.clone(),
+            provider: Arc::new(self.files.clone()),
+            store: Arc::new(self.remembered.clone()),
+        };
+        let organisation = InForce::at_start(&places).await.expect("there is an organisation");
         Parts {
-            environment: Arc::new(Fragile { world: environment.clone(), damage: damage.clone() }),
+            environment,
             placement: Placement::here(),
             listeners: listeners.map(|(part, port)| (part, SocketAddr::new(listen, port))).collect(),
             stream_idle: Duration::from_secs(15 * 60),
@@ -450,7 +499,10 @@ impl Beginning {
             max_age: self.max_age,
             max_rss: 1 << 30,
             rtp_ports: self.rtp_ports.clone(),
-            organisation: understood(&self.sources),
+            organisation,
+            provider: places.provider,
+            refresh_interval: REFRESH_EVERY,
+            store: places.store,
             data: PathBuf::new(),
             prompts: None,
             log: ("info".to_owned(), false),
@@ -460,7 +512,7 @@ impl Beginning {
                 sender_address: "ringpost@example.test".to_owned(),
                 time_zone: jiff::tz::TimeZone::UTC,
             },
-            store: Arc::new(postman),
+            mail: Arc::new(postman),
         }
     }
 
@@ -478,26 +530,21 @@ impl Beginning {
 
     /// A file of the organisation more.
     pub fn organisation(&mut self, text: &str) {
-        self.sources.push(SourceFile::new("test.toml", text));
+        self.files.edit(|sources| sources.push(SourceFile::new("test.toml", text)));
     }
 
     /// Changes the sample organisation, as an administrator would in an editor.
     pub fn edit(&mut self, from: &str, to: &str) {
-        let file = self.sources.iter_mut().find(|source| source.text.contains(from));
-        let file = file.unwrap_or_else(|| panic!("the organisation does not say {from}"));
-        file.text = file.text.replace(from, to);
+        self.files.edit(|sources| {
+            let file = sources.iter_mut().find(|source| source.text.contains(from));
+            let file = file.unwrap_or_else(|| panic!("the organisation does not say {from}"));
+            file.text = file.text.replace(from, to);
+        });
     }
 
     pub fn file(&mut self, path: &str, bytes: &[u8]) {
         self.disk.create_new(path.as_ref()).and_then(|mut file| file.append(bytes)).unwrap();
     }
-}
-
-fn understood(sources: &[SourceFile]) -> Organisation {
-    let directory = Directory::load(sources).expect("the organisation is valid");
-    let sources = sources.iter().map(|source| (source.name.clone(), source.text.clone())).collect();
-    let snapshot = Snapshot { generation: 1, sources, located: Vec::new(), routers: Vec::new() };
-    Organisation { directory: Arc::new(directory), snapshot }
 }
 
 /// `config/directory`, and `tests/organisation` where the acceptance tests have one.

@@ -20,8 +20,9 @@ pub use counted::Counted;
 pub use redirector::Redirector;
 pub use stream::StreamRedirector;
 
+use super::config_poller::NewGeneration;
 use super::um_service::WorkerChanged;
-use crate::directory::{Directory, HostName};
+use crate::directory::HostName;
 use crate::engine::{Alive, Environment, Place, alive};
 use crate::metrics::{self, Metrics};
 use crate::routing::{Role, View};
@@ -33,11 +34,6 @@ pub type Published = Arc<ArcSwap<View>>;
 pub struct CallRouter {
     published: Published,
 }
-
-/// The organisation of a new generation is in force.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct UseDirectory(pub Arc<Directory>);
 
 /// What keeps router and UM service from taking calls (component states); `None`: nothing.
 #[derive(Debug, Clone, Message)]
@@ -80,10 +76,10 @@ impl Actor for CallRouter {
     type Context = Context<Self>;
 }
 
-impl Handler<UseDirectory> for CallRouter {
+impl Handler<NewGeneration> for CallRouter {
     type Result = ();
 
-    fn handle(&mut self, UseDirectory(directory): UseDirectory, _: &mut Self::Context) {
+    fn handle(&mut self, NewGeneration { directory, .. }: NewGeneration, _: &mut Self::Context) {
         self.publish(|view| view.use_directory(directory));
     }
 }

@@ -17,10 +17,9 @@ impl Engine {
     pub async fn observe(&self, process: Option<Process>) {
         let (status, failed) = self.look().await;
         let waits = |since| self.environment.wall().duration_since(since).as_secs_f64().max(0.0);
-        let now = self.environment.now();
-        let since = |then| now.saturating_duration_since(then).as_secs_f64();
+        let configuration = self.configuration();
         let report = self.report().await;
-        let invalid = self.refused_directory.borrow().is_some();
+        let invalid = !configuration.faults.is_empty();
         let workers = status.workers.iter().map(|worker| WorkerMoment {
             port: worker.port,
             state: worker.state.to_lowercase(),
@@ -43,9 +42,9 @@ impl Engine {
             has_room: report.beats.iter().all(|beat| beat.answers == 0 || beat.has_room),
             problems: status.problems.len(),
             configuration: Some(ConfigurationMoment {
-                generation: self.generation.get(),
-                in_force_s: since(self.in_force.get()),
-                refresh_age_s: since(self.looked_at.get()),
+                generation: configuration.generation,
+                in_force_s: waits(configuration.in_force_since),
+                refresh_age_s: waits(configuration.last_read),
                 faults: invalid.into(),
             }),
             workers: workers.collect(),

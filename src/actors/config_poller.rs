@@ -1,0 +1,405 @@
+//! The config poller: reads the organisation again and again, and brings what is valid in force.
+//! Knows: provider, store, who lives by the directory. Must not: know what an object means, read on an Arbiter.
+//! What cannot be read, or is not valid, changes nothing and is kept for the status.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use actix::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::directory::{Directory, DirectoryProvider, SourceFile};
+use crate::engine::Environment;
+use crate::engine::environment::blocking;
+use crate::link::Snapshot;
+use crate::reconcile::{Difference, objects};
+use crate::store::{Change, Shelf, Store, StoreError};
+
+/// An organisation comes in force.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct NewGeneration {
+    pub generation: u64,
+    pub directory: Arc<Directory>,
+    pub sources: Arc<Vec<SourceFile>>,
+    /// Addresses of the host names in it.
+    pub located: Arc<Vec<(String, Vec<IpAddr>)>>,
+    /// From the generation before.
+    pub difference: Arc<Difference>,
+}
+
+/// Read the directory now; answered when what it says is in force.
+#[derive(Message)]
+#[rtype(result = "Result<Refreshed, RefreshError>")]
+pub struct Refresh;
+
+/// What a reading came to. Objects are named `kind/identity`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refreshed {
+    /// The one in force.
+    pub generation: u64,
+    pub added: Vec<String>,
+    pub changed: Vec<String>,
+    pub removed: Vec<String>,
+    /// It was in force before.
+    pub unchanged: bool,
+}
+
+/// Why the directory in force stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum RefreshError {
+    /// One `file:line: key: message` each.
+    #[error("{}", .0.join("\n"))]
+    Invalid(Vec<String>),
+    #[error("the directory cannot be read: {}", .0.join("\n"))]
+    Unreadable(Vec<String>),
+    #[error("the config poller does not answer")]
+    NoAnswer,
+}
+
+/// Where the organisation in force was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    Provider,
+    /// The provider could not be read, or was not valid, when the node started.
+    Store,
+}
+
+/// Which organisation is in force, and what is wrong with the one that is not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationStatus {
+    pub generation: u64,
+    pub in_force_since: jiff::Timestamp,
+    /// The last attempt.
+    pub last_read: jiff::Timestamp,
+    pub source: Origin,
+    pub faults: Vec<String>,
+    pub dial_plans: usize,
+    pub ip_gateways: usize,
+    pub hunt_groups: usize,
+    pub mailboxes: usize,
+}
+
+/// Where organisations come from and are remembered. Reading and storing block.
+#[derive(Clone)]
+pub struct Places {
+    pub environment: Arc<dyn Environment>,
+    pub provider: Arc<dyn DirectoryProvider>,
+    pub store: Arc<dyn Store>,
+}
+
+/// The organisation in force, for whoever asks.
+#[derive(Clone)]
+pub struct InForce(Arc<Mutex<Known>>);
+
+struct Known {
+    organisation: NewGeneration,
+    status: ConfigurationStatus,
+    store_fault: Option<String>,
+}
+
+pub struct ConfigPoller {
+    pub places: Places,
+    pub interval: Duration,
+    pub in_force: InForce,
+    pub subscribers: Vec<Recipient<NewGeneration>>,
+}
+
+impl InForce {
+    /// Reads the organisation a node starts with: the provider's, else the one it remembers.
+    ///
+    /// # Errors
+    /// Neither is there: what is wrong with the provider's.
+    pub async fn at_start(places: &Places) -> Result<InForce, RefreshError> {
+        let reading = places.clone();
+        let read = blocking(&*places.environment, move || reading.first()).await;
+        let (sources, directory, before, fault) = read.ok_or(RefreshError::NoAnswer)??;
+        let (directory, located) = locate(&*places.environment, directory, &[]).await;
+        let difference = Difference::between(&objects(&before.sources), &objects(&sources));
+        let same = before.sources == sources && before.generation > 0;
+        let organisation = NewGeneration {
+            generation: before.generation + u64::from(!same),
+            directory: Arc::new(directory),
+            sources: Arc::new(sources),
+            located: Arc::new(located),
+            difference: Arc::new(difference),
+        };
+        let store_fault = if same { None } else { places.remember(before.sources, organisation.clone()).await };
+        if let Some(fault) = &fault {
+            tracing::error!(%fault, "the node starts with the directory it remembers");
+        }
+        let now = places.environment.wall();
+        let source = if fault.is_some() { Origin::Store } else { Origin::Provider };
+        let status = ConfigurationStatus::of(&organisation, now, source, fault.map_or_else(Vec::new, |f| f.lines()));
+        Ok(InForce(Arc::new(Mutex::new(Known { organisation, status, store_fault }))))
+    }
+
+    pub fn organisation(&self) -> NewGeneration {
+        self.known().organisation.clone()
+    }
+
+    pub fn status(&self) -> ConfigurationStatus {
+        self.known().status.clone()
+    }
+
+    /// What an administrator must look at.
+    pub fn problems(&self) -> Vec<String> {
+        let known = self.known();
+        let faults = known.status.faults.join("; ");
+        let invalid = (!faults.is_empty()).then(|| match known.status.source {
+            Origin::Provider => format!("the directory is not valid, the one before it stays in force: {faults}"),
+            Origin::Store => format!("the directory is not valid, the one the node remembers is in force: {faults}"),
+        });
+        let store = known.store_fault.iter().map(|fault| format!("the directory is not remembered: {fault}"));
+        invalid.into_iter().chain(store).collect()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ConfigurationStatus {
+    fn of(organisation: &NewGeneration, now: jiff::Timestamp, source: Origin, faults: Vec<String>) -> Self {
+        let directory = &organisation.directory;
+        ConfigurationStatus {
+            generation: organisation.generation,
+            in_force_since: now,
+            last_read: now,
+            source,
+            faults,
+            dial_plans: directory.dial_plans().len(),
+            ip_gateways: directory.ip_gateways().len(),
+            hunt_groups: directory.hunt_groups().len(),
+            mailboxes: directory.mailboxes().len(),
+        }
+    }
+}
+
+impl NewGeneration {
+    /// As workers get it.
+    pub fn snapshot(&self, routers: Vec<IpAddr>) -> Snapshot {
+        let sources = self.sources.iter().map(|source| (source.name.clone(), source.text.clone()));
+        Snapshot { generation: self.generation, sources: sources.collect(), located: self.located.to_vec(), routers }
+    }
+}
+
+impl RefreshError {
+    fn lines(self) -> Vec<String> {
+        match self {
+            RefreshError::Invalid(faults) | RefreshError::Unreadable(faults) => faults,
+            RefreshError::NoAnswer => vec![self.to_string()],
+        }
+    }
+}
+
+/// What the store holds of the last generation; 0: nothing.
+#[derive(Default)]
+struct Remembered {
+    generation: u64,
+    sources: Vec<SourceFile>,
+}
+
+type First = (Vec<SourceFile>, Directory, Remembered, Option<RefreshError>);
+
+impl Places {
+    fn read(&self) -> Result<Vec<SourceFile>, RefreshError> {
+        let shown = |error: crate::directory::ProviderError| {
+            RefreshError::Unreadable(error.into_faults().iter().map(ToString::to_string).collect())
+        };
+        self.provider.read().map_err(shown)
+    }
+
+    fn first(&self) -> Result<First, RefreshError> {
+        let before = recall(&*self.store).unwrap_or_else(|error| {
+            tracing::error!(%error, "what the node remembers of its directory cannot be read");
+            Remembered::default()
+        });
+        let fault = match self.read().and_then(|sources| Ok((load(&sources)?, sources))) {
+            Ok((directory, sources)) => return Ok((sources, directory, before, None)),
+            Err(fault) => fault,
+        };
+        if before.generation == 0 {
+            return Err(fault);
+        }
+        match load(&before.sources) {
+            Ok(directory) => Ok((before.sources.clone(), directory, before, Some(fault))),
+            Err(_) => Err(fault),
+        }
+    }
+
+    /// Stores a generation; what is wrong if that fails.
+    async fn remember(&self, before: Vec<SourceFile>, now: NewGeneration) -> Option<String> {
+        let store = self.store.clone();
+        let stored = blocking(&*self.environment, move || remember(&*store, &before, &now)).await;
+        match stored {
+            Some(Ok(())) => None,
+            Some(Err(error)) => Some(error.to_string()),
+            None => Some("the store does not answer".to_owned()),
+        }
+    }
+
+    async fn refresh(self, in_force: InForce, subscribers: Vec<Recipient<NewGeneration>>) -> Outcome {
+        let known = in_force.organisation();
+        let (reading, before) = (self.clone(), known.sources.clone());
+        let read = blocking(&*self.environment, move || {
+            let sources = reading.read()?;
+            if sources == *before {
+                return Ok(None);
+            }
+            let directory = load(&sources)?;
+            let difference = Difference::between(&objects(&before), &objects(&sources));
+            Ok(Some((sources, directory, difference)))
+        });
+        let read = read.await.unwrap_or(Err(RefreshError::NoAnswer));
+        in_force.known().status.last_read = self.environment.wall();
+        let read = match read {
+            Ok(read) => read,
+            Err(error) => {
+                let lines = error.clone().lines();
+                let told = std::mem::replace(&mut in_force.known().status.faults, lines.clone()) == lines;
+                if !told {
+                    tracing::error!(%error, "the directory is not valid: the one in force stays");
+                }
+                return Err(error);
+            }
+        };
+        let same_text = read.is_none();
+        let (sources, directory, difference) = match read {
+            Some((sources, directory, difference)) => (Arc::new(sources), directory, difference),
+            None => (known.sources.clone(), (*known.directory).clone(), Difference::default()),
+        };
+        let (directory, located) = locate(&*self.environment, directory, &known.located).await;
+        if same_text && located == *known.located {
+            let mut now = in_force.known();
+            now.status.faults.clear();
+            now.status.source = Origin::Provider;
+            return Ok(Refreshed::of(&known, &Difference::default(), true));
+        }
+        let organisation = NewGeneration {
+            generation: known.generation + 1,
+            directory: Arc::new(directory),
+            sources,
+            located: Arc::new(located),
+            difference: Arc::new(difference),
+        };
+        let store_fault = self.remember(known.sources.to_vec(), organisation.clone()).await;
+        {
+            let status = ConfigurationStatus::of(&organisation, self.environment.wall(), Origin::Provider, Vec::new());
+            *in_force.known() = Known { organisation: organisation.clone(), status, store_fault };
+        }
+        for subscriber in &subscribers {
+            subscriber.do_send(organisation.clone());
+        }
+        let refreshed = Refreshed::of(&organisation, &organisation.difference, false);
+        tracing::info!(
+            generation = refreshed.generation,
+            added = refreshed.added.len(),
+            changed = refreshed.changed.len(),
+            removed = refreshed.removed.len(),
+            "the directory was read again and is in force"
+        );
+        Ok(refreshed)
+    }
+}
+
+impl Refreshed {
+    fn of(organisation: &NewGeneration, difference: &Difference, unchanged: bool) -> Refreshed {
+        let Difference { added, changed, removed } = difference.clone();
+        Refreshed { generation: organisation.generation, added, changed, removed, unchanged }
+    }
+}
+
+fn load(sources: &[SourceFile]) -> Result<Directory, RefreshError> {
+    let invalid =
+        |faults: Vec<crate::directory::Fault>| RefreshError::Invalid(faults.iter().map(ToString::to_string).collect());
+    Directory::load(sources).map_err(invalid)
+}
+
+/// Looks up the gateways that are known by name. A name that cannot be looked up keeps the addresses it had.
+async fn locate(
+    environment: &dyn Environment,
+    mut directory: Directory,
+    before: &[(String, Vec<IpAddr>)],
+) -> (Directory, Vec<(String, Vec<IpAddr>)>) {
+    let hosts: Vec<_> = directory.gateway_hosts().cloned().collect();
+    let mut located = Vec::new();
+    for host in hosts {
+        let name = host.to_string();
+        let mut addresses = match environment.resolve(&name).await {
+            Ok(addresses) => addresses,
+            Err(error) => {
+                let had = before.iter().find(|(known, _)| *known == name);
+                let had = had.map(|(_, addresses)| addresses.clone()).unwrap_or_default();
+                tracing::error!(%host, %error, kept = had.len(), "UM IP gateway cannot be looked up");
+                had
+            }
+        };
+        addresses.sort();
+        addresses.dedup();
+        directory.locate(&host, &addresses);
+        located.push((name, addresses));
+    }
+    (directory, located)
+}
+
+const GENERATION: &str = "generation";
+const SOURCE: &str = "source/";
+const OBJECT: &str = "object/";
+
+fn recall(store: &dyn Store) -> Result<Remembered, StoreError> {
+    let mut remembered = Remembered::default();
+    for (key, value) in store.all(Shelf::Directory)? {
+        if key == GENERATION {
+            remembered.generation = String::from_utf8_lossy(&value).parse().unwrap_or_default();
+        } else if key.starts_with(SOURCE)
+            && let Ok((name, text)) = serde_json::from_slice::<(String, String)>(&value)
+        {
+            remembered.sources.push(SourceFile { name, text });
+        }
+    }
+    Ok(remembered)
+}
+
+/// One batch: the generation, its texts, and the objects that are not as they were.
+fn remember(store: &dyn Store, before: &[SourceFile], now: &NewGeneration) -> Result<(), StoreError> {
+    let put = |key: String, value: Vec<u8>| Change::Put { key, value };
+    let source_key = |number: usize| format!("{SOURCE}{number:06}");
+    let mut batch = vec![put(GENERATION.to_owned(), now.generation.to_string().into_bytes())];
+    for (number, source) in now.sources.iter().enumerate() {
+        if before.get(number) != Some(source) {
+            let pair = serde_json::Value::from(vec![source.name.clone(), source.text.clone()]);
+            batch.push(put(source_key(number), pair.to_string().into_bytes()));
+        }
+    }
+    batch.extend((now.sources.len()..before.len()).map(|number| Change::Remove { key: source_key(number) }));
+    let objects = objects(&now.sources);
+    let Difference { added, changed, removed } = &*now.difference;
+    for name in added.iter().chain(changed) {
+        let text = objects.get(name).cloned().unwrap_or_default();
+        batch.push(put(format!("{OBJECT}{name}"), text.into_bytes()));
+    }
+    batch.extend(removed.iter().map(|name| Change::Remove { key: format!("{OBJECT}{name}") }));
+    store.apply(Shelf::Directory, &batch)
+}
+
+type Outcome = Result<Refreshed, RefreshError>;
+
+impl Actor for ConfigPoller {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(self.interval, |_, ctx| ctx.notify(Refresh));
+    }
+}
+
+impl Handler<Refresh> for ConfigPoller {
+    /// One reading at a time.
+    type Result = AtomicResponse<Self, Outcome>;
+
+    fn handle(&mut self, _: Refresh, _: &mut Self::Context) -> Self::Result {
+        let refresh = self.places.clone().refresh(self.in_force.clone(), self.subscribers.clone());
+        AtomicResponse::new(Box::pin(refresh.into_actor(self)))
+    }
+}

@@ -1,0 +1,120 @@
+//! What two readings of the organisation differ in, object by object.
+//! Knows: configuration text, what names an object of each kind. Must not: validate (the directory does), touch files.
+//! Canonical text leaves out what means nothing: comments, blanks, the order of keys, objects and files.
+
+use std::collections::BTreeMap;
+
+use toml_edit::{Document, Item, Table, Value};
+
+use crate::directory::SourceFile;
+
+/// Canonical text of each object, by `kind/identity`.
+pub type Objects = BTreeMap<String, String>;
+
+/// Names as `kind/identity`, sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Difference {
+    pub added: Vec<String>,
+    pub changed: Vec<String>,
+    pub removed: Vec<String>,
+}
+
+impl Difference {
+    /// What became of `before`.
+    pub fn between(before: &Objects, now: &Objects) -> Difference {
+        let mut difference = Difference::default();
+        for (name, text) in now {
+            match before.get(name) {
+                None => difference.added.push(name.clone()),
+                Some(known) if known != text => difference.changed.push(name.clone()),
+                Some(_) => {}
+            }
+        }
+        difference.removed = before.keys().filter(|name| !now.contains_key(*name)).cloned().collect();
+        difference
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+    }
+}
+
+/// The objects of valid sources; text that is not TOML has none.
+pub fn objects(sources: &[SourceFile]) -> Objects {
+    let mut objects = Objects::new();
+    for source in sources {
+        let Ok(document) = Document::parse(source.text.as_str()) else { continue };
+        for (kind, item) in document.iter() {
+            let Item::ArrayOfTables(tables) = item else { continue };
+            objects.extend(tables.iter().map(|table| (identity(kind, table), canonical(table))));
+        }
+    }
+    objects
+}
+
+/// `mailbox/alice`, `hunt_group/Lab\Pilot`: what names an object, in lower case as names are compared.
+fn identity(kind: &str, table: &Table) -> String {
+    let text = |key: &str| table.get(key).and_then(Item::as_str).unwrap_or_default();
+    let name = match kind {
+        "mailbox" => text("alias").to_owned(),
+        "hunt_group" => format!("{}\\{}", text("ip_gateway"), text("name")),
+        _ => text("name").to_owned(),
+    };
+    format!("{kind}/{}", name.to_lowercase())
+}
+
+fn canonical(table: &Table) -> String {
+    let mut lines: Vec<String> = table
+        .iter()
+        .map(|(key, item)| match item {
+            Item::Value(value) => format!("{key} = {}\n", plain(value)),
+            other => format!("{key} = {}\n", other.to_string().trim()),
+        })
+        .collect();
+    lines.sort();
+    lines.concat()
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("{:?}", text.value()),
+        Value::Integer(number) => number.value().to_string(),
+        Value::Boolean(truth) => truth.value().to_string(),
+        Value::Array(list) => format!("[{}]", list.iter().map(plain).collect::<Vec<_>>().join(", ")),
+        other => other.to_string().trim().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Objects {
+        objects(&[SourceFile::new("a.toml", text)])
+    }
+
+    #[test]
+    fn comments_blanks_and_order_mean_nothing() {
+        let one = read("[[mailbox]]\nalias = \"Ann\"\nextensions = [\"100\",'101']\n[[dial_plan]]\nname='P'\n");
+        let other =
+            read("# c\n[[dial_plan]]\nname = \"P\"\n[[mailbox]]\nextensions = [ \"100\", \"101\" ] # e\nalias='Ann'\n");
+        assert_eq!(one, other);
+        assert_eq!(one.keys().collect::<Vec<_>>(), ["dial_plan/p", "mailbox/ann"]);
+    }
+
+    #[test]
+    fn objects_that_came_changed_and_went_are_named() {
+        let group = "[[hunt_group]]\nname = \"G\"\nip_gateway = \"Lab\"\n";
+        let before = read(&format!("{group}[[mailbox]]\nalias = \"a\"\n[[mailbox]]\nalias = \"b\"\nextensions = []\n"));
+        let now = read(
+            "[[mailbox]]\nalias = \"b\"\nextensions = [\"1\"]\n[[mailbox]]\nalias = \"c\"\n[[mailbox]]\nalias = \"a\"\n",
+        );
+        let expected = Difference {
+            added: vec!["mailbox/c".to_owned()],
+            changed: vec!["mailbox/b".to_owned()],
+            removed: vec!["hunt_group/lab\\g".to_owned()],
+        };
+        assert_eq!(Difference::between(&before, &now), expected);
+        assert!(Difference::between(&now, &now).is_empty());
+    }
+}

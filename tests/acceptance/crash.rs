@@ -50,7 +50,7 @@ impl Stage {
     fn pace(self, chance: &mut Chance) -> (Duration, Duration) {
         let (listens, speaks) = match self {
             // until the kill comes, from its beginning on or for a while
-            Stage::Recording => (chance.below(4000), 12_000),
+            Stage::Recording => (chance.below(4000), 20_000),
             // long enough to be owed
             Stage::Finishing | Stage::Delivery => (0, 3700 + chance.below(500)),
         };
@@ -71,7 +71,13 @@ enum Victim {
 
 impl Victim {
     /// In turn.
-    const ALL: [Victim; 4] = [Victim::Both, Victim::Worker, Victim::Both, Victim::Node];
+    fn of(stage: Stage) -> &'static [Victim] {
+        match stage {
+            // that calls are recorded on while their node is away, `workers` shows
+            Stage::Recording => &[Victim::Both, Victim::Worker],
+            Stage::Finishing | Stage::Delivery => &[Victim::Both, Victim::Worker, Victim::Both, Victim::Node],
+        }
+    }
 
     fn is_killed(self, node: &mut Node) {
         match self {
@@ -122,7 +128,7 @@ fn crash_again_and_again(stage: Stage, seed: u64) {
     let mut chance = Chance(seed);
     let mut node = Node::start();
     let mut left = Vec::new();
-    for victim in Victim::ALL.into_iter().cycle().take(KILLS) {
+    for victim in Victim::of(stage).iter().copied().cycle().take(KILLS) {
         left.extend(calls_until_killed(&mut node, stage, victim, &mut chance));
         // it dies again while it takes up what it finds
         for _ in 0..chance.below(3) {

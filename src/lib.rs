@@ -9,6 +9,7 @@
 //! * [`prompts`] - what is said: the catalogue, and the sound files behind it
 //! * [`mailbox`] - the message, the spool that never loses it, the stores it is delivered to
 //! * [`records`] - what is known of calls in progress and of those that ended
+//! * [`components`] - which parts of the server are in service, and who says so
 //! * [`store`] - what a node remembers between two lives
 //! * [`link`] - what a node and its UM workers tell each other
 //! * [`engine`] - the outside (network, disk, entropy, clock), real or virtual
@@ -19,6 +20,7 @@ pub mod actors;
 pub mod admin;
 pub mod apps;
 pub mod cli;
+pub mod components;
 pub mod directory;
 pub mod engine;
 pub mod link;

@@ -8,6 +8,10 @@
 
 mod alarm;
 pub mod call;
+mod call_account;
+pub mod call_events;
+pub mod calls;
+pub mod components;
 pub mod delivery;
 pub mod dialog;
 pub mod media_clock;

@@ -26,6 +26,7 @@ pub struct Account {
     answered: Option<Instant>,
     over: Option<Instant>,
     codec: Option<Codec>,
+    stored: bool,
     /// Why it was cut, where it did not end by itself.
     cut: Option<String>,
 }
@@ -49,7 +50,7 @@ impl Account {
             answered: false,
             is_test,
         };
-        Account { call, answered: None, over: None, codec: None, cut: None }
+        Account { call, answered: None, over: None, codec: None, stored: false, cut: None }
     }
 
     pub fn started(&self) -> CallHappened {
@@ -68,17 +69,11 @@ impl Account {
 
     /// What is stored of the call says what it was.
     pub fn stores(&mut self, outcome: &Outcome) {
+        self.stored = true;
         self.call.call_type = match outcome {
             Outcome::VoiceMessage { .. } => CallType::CallAnsweringVoiceMessage,
             Outcome::MissedCall => CallType::CallAnsweringMissedCall,
         };
-    }
-
-    /// Nothing was stored at all.
-    pub fn stores_nothing(&mut self) {
-        if !self.call.is_test {
-            self.call.call_type = CallType::CallAnsweringMissedCall;
-        }
     }
 
     /// The first reason stays.
@@ -95,7 +90,10 @@ impl Account {
         let over = self.over.unwrap_or_else(|| equipment.environment.now());
         let talked = self.answered.map_or(0, |answered| over.saturating_duration_since(answered).as_secs());
         let (offer_result, reason) = self.end(cause);
-        let call = self.call.clone();
+        let mut call = self.call.clone();
+        if !self.stored && !call.is_test {
+            call.call_type = CallType::CallAnsweringMissedCall;
+        }
         CallHappened::Ended(Box::new(CallDataRecord {
             offer_result,
             drop_call_reason: reason,
@@ -116,7 +114,10 @@ impl Account {
             EndCause::WeHungUp => return (made, self.cut.clone().unwrap_or_else(|| GRACEFUL.to_owned())),
             EndCause::Cancelled => return (OfferResult::Failed, "the caller gave up before the answer".to_owned()),
             EndCause::Refused(status) => {
-                let why = self.cut.clone().unwrap_or_else(|| format!("refused: {} {}", status.code(), status.default_reason()));
+                let why = self
+                    .cut
+                    .clone()
+                    .unwrap_or_else(|| format!("refused: {} {}", status.code(), status.default_reason()));
                 return (OfferResult::Rejected, why);
             }
             EndCause::NoAck => "the answer was never acknowledged",
@@ -133,7 +134,13 @@ impl Account {
 pub const GRACEFUL: &str = "Graceful Hangup";
 
 /// The record of a call that was refused and never had an account. `gateway`: its name, or nothing.
-pub fn refused(request: &Request, flow: &Flow, gateway: &str, refusal: &Refusal, equipment: &Equipment) -> CallHappened {
+pub fn refused(
+    request: &Request,
+    flow: &Flow,
+    gateway: &str,
+    refusal: &Refusal,
+    equipment: &Equipment,
+) -> CallHappened {
     let header = |name| request.headers.get(&name).unwrap_or_default().to_owned();
     let to = || NameAddr::parse(&header(HeaderName::To)).uri.user();
     let caller = calling_party(request).filter(|calling| !calling.withheld).and_then(|calling| calling.uri.user());

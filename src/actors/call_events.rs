@@ -13,7 +13,9 @@ use crate::records::{ActiveCall, CallDataRecord};
 pub enum CallHappened {
     Started(Box<ActiveCall>),
     /// The caller has acknowledged the answer.
-    Answered { call_identity: String },
+    Answered {
+        call_identity: String,
+    },
     /// The last of a call; also of one that was refused and never started.
     Ended(Box<CallDataRecord>),
     /// A SIP message of a call that is traced.

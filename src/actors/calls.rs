@@ -168,7 +168,9 @@ impl Calls {
             let write = move || {
                 let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
                 let mut kept = HashSet::new();
-                let done = writer.append(&records, &mut |record| drop(kept.insert(std::ptr::from_ref(record) as usize)));
+                let done = writer.append(&records, &mut |record| {
+                    kept.insert(std::ptr::from_ref(record) as usize);
+                });
                 // what is not kept waits on
                 let (kept, rest): (Vec<_>, Vec<_>) =
                     records.iter().partition(|record| kept.contains(&(std::ptr::from_ref(*record) as usize)));

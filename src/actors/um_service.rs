@@ -10,8 +10,12 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 
+use super::call_events::{CallEvent, Tell, WorkerGone};
+use super::calls::Calls;
+use super::components::ComponentsChanged;
 use super::delivery::{self, Delivery, Look};
 use super::spool_keeper::{Bury, SpoolKeeper};
+use crate::components::Component;
 use crate::engine::environment::{BoxStream, LocalListener};
 use crate::engine::processes::{WorkerOrder, link_path};
 use crate::engine::{Environment, Processes};
@@ -43,6 +47,7 @@ pub struct Beginning {
     pub snapshot: Snapshot,
     pub max_calls: u32,
     pub delivery: Addr<Delivery>,
+    pub calls: Addr<Calls>,
     pub keeper: Addr<SpoolKeeper>,
     /// Workers of an earlier node that live.
     pub living: usize,
@@ -57,7 +62,10 @@ pub struct UmService {
     snapshot: Snapshot,
     max_calls: u32,
     refuse: Option<String>,
+    /// The component is out of service, for this reason.
+    out_of_service: Option<String>,
     delivery: Addr<Delivery>,
+    calls: Addr<Calls>,
     keeper: Addr<SpoolKeeper>,
     living: usize,
     supervision: Supervision,
@@ -206,7 +214,9 @@ impl UmService {
             snapshot: beginning.snapshot,
             max_calls: beginning.max_calls,
             refuse: None,
+            out_of_service: None,
             delivery: beginning.delivery,
+            calls: beginning.calls,
             keeper: beginning.keeper,
             living: beginning.living,
             supervision,
@@ -246,7 +256,7 @@ impl UmService {
                     configuration: self.snapshot.clone(),
                     max_calls: self.max_calls,
                     elsewhere,
-                    refuse: self.refuse.clone(),
+                    refuse: self.refusing(),
                 };
                 if let Some(link) = self.links.get_mut(&worker) {
                     link.limit = limit;
@@ -273,6 +283,8 @@ impl UmService {
             Command::Bury { worker, how } => {
                 tracing::warn!(worker = worker.0, how, "UM worker ended");
                 self.listeners.remove(&worker);
+                let reason = "the UM worker died".to_owned();
+                self.calls.do_send(WorkerGone { worker: worker.clone(), reason });
                 self.keeper.do_send(Bury(worker));
                 self.share_limits();
             }
@@ -391,8 +403,10 @@ impl UmService {
             ToNode::MessagesReady => self.delivery.do_send(Look),
             ToNode::Drained => tracing::info!(worker = worker.0, "UM worker has finished"),
             ToNode::Hello { .. } => {}
-            ToNode::CallEnded { sequence, .. } => self.tell(&worker, ToWorker::Taken { sequence }),
-            ToNode::CallStarted(_) | ToNode::CallAnswered { .. } | ToNode::Traced { .. } => {}
+            event @ (ToNode::CallStarted(_)
+            | ToNode::CallAnswered { .. }
+            | ToNode::CallEnded { .. }
+            | ToNode::Traced { .. }) => self.calls.do_send(CallEvent { worker, event }),
         }
     }
 
@@ -406,6 +420,11 @@ impl UmService {
         for report in self.reports.extract_if(.., |report| report.missing.is_empty()) {
             let _ = report.done.send(());
         }
+    }
+
+    /// Why no calls are taken; `None`: they are.
+    fn refusing(&self) -> Option<String> {
+        self.refuse.clone().or_else(|| self.out_of_service.clone())
     }
 
     fn report(&self) -> ServiceReport {
@@ -602,8 +621,25 @@ impl Handler<Refuse> for UmService {
     type Result = ();
 
     fn handle(&mut self, Refuse(why): Refuse, _: &mut Self::Context) {
-        self.refuse.clone_from(&why);
-        self.tell_all(&ToWorker::Refuse(why));
+        self.refuse = why;
+        self.tell_all(&ToWorker::Refuse(self.refusing()));
+    }
+}
+
+impl Handler<ComponentsChanged> for UmService {
+    type Result = ();
+
+    fn handle(&mut self, ComponentsChanged(states): ComponentsChanged, _: &mut Self::Context) {
+        self.out_of_service = states.refusal(Component::UnifiedMessaging);
+        self.tell_all(&ToWorker::Refuse(self.refusing()));
+    }
+}
+
+impl Handler<Tell> for UmService {
+    type Result = ();
+
+    fn handle(&mut self, Tell { worker, message }: Tell, _: &mut Self::Context) {
+        self.tell(&worker, message);
     }
 }
 

@@ -24,6 +24,7 @@ use crate::engine::{Engine, Parts, Placement};
 use crate::link::{CallSelector, Settings};
 use crate::mailbox::store::{Maildir, Security, SmtpSettings, SmtpStore};
 use crate::mailbox::{Composer, MailboxStore, Spool};
+use crate::store::SledStore;
 
 /// A stream connection that carried nothing for so long is closed. Gateways keep theirs alive with OPTIONS.
 const STREAM_IDLE: Duration = Duration::from_secs(15 * 60);
@@ -103,7 +104,8 @@ async fn parts(config: &NodeConfig, folders: &Folders) -> Result<Parts, Box<dyn 
             sender_address: config.mail.from.to_string(),
             time_zone: jiff::tz::TimeZone::system(),
         },
-        store: store(config, &folders.data)?,
+        mailboxes: store(config, &folders.data)?,
+        store: Arc::new(SledStore::open(&folders.data.join("store"))?),
     })
 }
 

@@ -61,7 +61,8 @@ impl States {
             return None;
         }
         // the component's own entries first: they are the nearer reason
-        let entries = [component, Component::ServerWideOffline].map(|said| self.entries_of(said).map(move |e| (said, e)));
+        let entries =
+            [component, Component::ServerWideOffline].map(|said| self.entries_of(said).map(move |e| (said, e)));
         let worst = entries.into_iter().flatten().find(|(_, (_, entry))| entry.state == state);
         Some(match worst {
             Some((said, (requester, _))) => format!("{component} is out of service: {said} is {state} for {requester}"),

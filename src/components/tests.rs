@@ -33,7 +33,10 @@ fn a_component_is_as_far_out_of_service_as_its_worst_requester_says() {
         ),
         // the whole server speaks for every component
         (&[(ServerWideOffline, Maintenance, Inactive)], [Inactive, Inactive, Inactive]),
-        (&[(ServerWideOffline, Maintenance, Draining), (UmCallRouter, Functional, Inactive)], [Inactive, Draining, Draining]),
+        (
+            &[(ServerWideOffline, Maintenance, Draining), (UmCallRouter, Functional, Inactive)],
+            [Inactive, Draining, Draining],
+        ),
         // an administrator's maintenance, there and back
         (&[(UmCallRouter, Maintenance, Draining), (ServerWideOffline, Maintenance, Inactive)], [Inactive; 3]),
         (

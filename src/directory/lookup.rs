@@ -190,7 +190,7 @@ impl Directory {
     }
 
     /// The gateway a call comes from: by address, and among those with one address by port.
-    pub(super) fn gateway_of(&self, peer: IpAddr, port: u16) -> Option<&Arc<IpGateway>> {
+    pub fn gateway_of(&self, peer: IpAddr, port: u16) -> Option<&Arc<IpGateway>> {
         let there = self.gateways.get(&peer.to_canonical())?;
         let with_port = |wanted: u16| there.iter().find(|gateway| gateway.port == wanted);
         with_port(port).or_else(|| with_port(0)).or_else(|| there.first())

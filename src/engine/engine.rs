@@ -14,6 +14,8 @@ use super::config::Part;
 use super::environment::blocking;
 use super::processes::WorkerOrder;
 use super::{Alive, Environment, Placement, alive};
+use crate::actors::calls::{Calls, GetActiveCalls, RecordsState, TellWorkersThrough};
+use crate::actors::components::{self, Components, ComponentsChanged};
 use crate::actors::delivery::{Delivery, DeliveryBacklog};
 use crate::actors::spool_keeper::SpoolKeeper;
 use crate::actors::um_service::{
@@ -21,9 +23,12 @@ use crate::actors::um_service::{
     WorkerStatus,
 };
 use crate::admin::status::{Load, NodeStatus};
+use crate::components::{Component, ComponentState, Requester, States};
 use crate::directory::Directory;
 use crate::link::{CallSelector, Settings, Snapshot, WorkerId};
 use crate::mailbox::{Composer, Courier, MailboxStore, Spool};
+use crate::records::{ActiveCall, RecordStore, RecordWriter};
+use crate::store::Store;
 
 /// The organisation, understood and as it was written.
 #[derive(Clone)]
@@ -56,7 +61,9 @@ pub struct Parts {
     pub log: (String, bool),
     pub spool: Spool,
     pub composer: Composer,
-    pub store: Arc<dyn MailboxStore>,
+    pub mailboxes: Arc<dyn MailboxStore>,
+    /// What the node remembers between two lives.
+    pub store: Arc<dyn Store>,
 }
 
 /// Why a node does not start.
@@ -77,6 +84,12 @@ pub struct Engine {
     service: Option<Addr<UmService>>,
     spool: Spool,
     backlog: DeliveryBacklog,
+    calls: Addr<Calls>,
+    components: Addr<Components>,
+    /// The call router has actors of its own, and so a component state of its own.
+    has_router: bool,
+    records: RecordStore,
+    records_state: RecordsState,
     /// The actors that live as long as the node, by what an administrator is told when one is dead.
     vital: Vec<(String, Alive)>,
     generation: Cell<u64>,
@@ -93,7 +106,7 @@ impl Engine {
     /// an actix system.
     pub fn start(parts: Parts) -> Engine {
         let Parts { environment, placement, listeners, settings, spool, organisation, .. } = parts;
-        let courier = Courier::new(spool.clone(), parts.composer, parts.store);
+        let courier = Courier::new(spool.clone(), parts.composer, parts.mailboxes);
         let (delivery, backlog) = Delivery::new(environment.clone(), spool.clone(), courier);
         let delivery = placement.signalling.start(|_| delivery);
         let processes = environment.processes();
@@ -112,6 +125,11 @@ impl Engine {
             ("nothing is delivered: the delivery does not answer".to_owned(), alive(&delivery)),
             ("what dead workers left is not finished: the spool keeper does not answer".to_owned(), alive(&keeper)),
         ];
+        let records = RecordStore::at(environment.disk(), parts.data.join("cdr"));
+        let (calls, records_state) =
+            Calls::new(environment.clone(), settings.node.clone(), RecordWriter::new(records.clone()));
+        let calls = placement.signalling.start(|_| calls);
+        vital.push(("no call data records are kept: who keeps them does not answer".to_owned(), alive(&calls)));
         let at = |wanted: Part| {
             let of = listeners.iter().filter(move |(part, _)| *part == wanted);
             of.map(|(_, address)| *address).collect::<Vec<_>>()
@@ -142,6 +160,7 @@ impl Engine {
                 settings,
                 snapshot: organisation.snapshot,
                 delivery,
+                calls: calls.clone(),
                 keeper,
                 living,
             };
@@ -149,6 +168,20 @@ impl Engine {
         });
         if let Some(service) = &service {
             vital.push(("no calls are taken: the UM service does not answer".to_owned(), alive(service)));
+        }
+        // the call router's, where it runs
+        let router: Option<Recipient<ComponentsChanged>> = None;
+        let has_router = router.is_some();
+        let subscribers = service.iter().map(|service| service.clone().recipient()).chain(router).collect();
+        let states = components::read(&*parts.store).unwrap_or_else(|error| {
+            tracing::error!(%error, "ALARM: component states cannot be read: all are Active");
+            States::default()
+        });
+        let components = Components::new(environment.clone(), parts.store, states, subscribers);
+        let components = placement.signalling.start(|_| components);
+        vital.push(("component states cannot be changed: they do not answer".to_owned(), alive(&components)));
+        if let Some(service) = &service {
+            calls.do_send(TellWorkersThrough(service.clone().recipient()));
         }
         Engine {
             started: environment.now(),
@@ -159,6 +192,11 @@ impl Engine {
             service,
             spool,
             backlog,
+            calls,
+            components,
+            has_router,
+            records,
+            records_state,
             vital,
             generation: Cell::new(generation),
             refused_directory: RefCell::default(),
@@ -207,6 +245,7 @@ impl Engine {
             None => problems.push("the spool cannot be read".to_owned()),
         }
         problems.extend(self.vital.iter().filter(|(_, alive)| !alive()).map(|(dead, _)| dead.clone()));
+        problems.extend(self.records_state.fault());
         if let Some(faults) = &*self.refused_directory.borrow() {
             problems.push(format!("the directory is not valid, the one before it stays in force: {faults}"));
         }
@@ -238,6 +277,56 @@ impl Engine {
     /// A directory that is not valid was read; the one in force stays, and the status says why.
     pub fn refuse_directory(&self, faults: String) {
         self.refused_directory.replace(Some(faults));
+    }
+
+    /// The component states of this server. `None`: whoever keeps them does not answer.
+    pub async fn components(&self) -> Option<Vec<ComponentStatus>> {
+        let states = self.components.send(components::GetComponents).await.ok()?;
+        let calls = self.load().await.calls;
+        let status = |component| ComponentStatus {
+            server: self.node.clone(),
+            component,
+            state: states.of(component),
+            requesters: states
+                .entries_of(component)
+                .map(|(requester, entry)| format!("{requester}: {}", entry.state))
+                .collect(),
+            drained: !states.is_active(component) && calls == 0,
+            detail: states.refusal(component).unwrap_or_default(),
+        };
+        Some(Component::ALL.into_iter().map(status).collect())
+    }
+
+    /// Sets what one requester says of a component; done when it is durable and in force.
+    ///
+    /// # Errors
+    /// A sentence: it cannot be kept, or this node has no such component.
+    pub async fn set_component(
+        &self,
+        component: Component,
+        state: ComponentState,
+        requester: Requester,
+    ) -> Result<(), String> {
+        if component == Component::UmCallRouter && !self.has_router {
+            return Err("UMCallRouter has no state of its own in this build; set UnifiedMessaging".to_owned());
+        }
+        let set = self.components.send(components::SetComponent { component, state, requester }).await;
+        set.map_err(|_| "the component states do not answer".to_owned())?.map_err(|error| error.to_string())
+    }
+
+    /// Calls in progress, the oldest first.
+    pub async fn active_calls(&self) -> Vec<ActiveCall> {
+        self.calls.send(GetActiveCalls).await.unwrap_or_default()
+    }
+
+    /// The records of calls that ended; reading them may block.
+    pub fn records(&self) -> RecordStore {
+        self.records.clone()
+    }
+
+    /// The time of day.
+    pub fn wall(&self) -> jiff::Timestamp {
+        self.environment.wall()
     }
 
     /// Replaces the worker that takes the calls; none is cut, none refused.
@@ -284,6 +373,20 @@ impl Engine {
             service.do_send(message);
         }
     }
+}
+
+/// How far a component is in service.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ComponentStatus {
+    pub server: String,
+    pub component: Component,
+    pub state: ComponentState,
+    /// What each says that has said anything.
+    pub requesters: Vec<String>,
+    /// It takes no calls, and has none left.
+    pub drained: bool,
+    /// Why it is not Active.
+    pub detail: String,
 }
 
 fn load(report: &ServiceReport) -> Load {

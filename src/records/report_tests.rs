@@ -50,7 +50,7 @@ fn every_call_counts_once_and_the_shares_make_a_hundred() {
     use {CallType::*, OfferResult::*};
     let records = [
         sounding(call("2026-03-15T10:00:00Z", CallAnsweringVoiceMessage, Answer, "A"), 4.4, Some(20.0)),
-        sounding(call("2026-03-15T11:00:00Z", CallAnsweringMissedCall, Answer, "A"), 3.0, None),
+        sounding(call("2026-03-15T11:00:00Z", CallAnsweringMissedCall, Answer, "A"), 3.0, std::option::Option::None),
         call("2026-03-15T12:00:00Z", CallAnsweringVoiceMessage, Rejected, "B"),
         call("2026-03-14T12:00:00Z", SubscriberAccess, Answer, "B"),
         CallDataRecord { is_test: true, ..call("2026-03-15T12:00:00Z", CallType::None, Answer, "A") },
@@ -65,7 +65,10 @@ fn every_call_counts_once_and_the_shares_make_a_hundred() {
     assert!((today.nmos.unwrap() - 3.7).abs() < 1e-9);
     assert_eq!(today.audio_quality.as_deref(), Some("Good"));
     assert_eq!((today.round_trip_milliseconds, today.total_audio_quality_calls_sampled), (Some(20.0), 2));
-    assert_eq!((rows[1].nmos, rows[1].audio_quality.clone(), rows[1].outlook_voice_access), (Option::None, Option::None, 100.0));
+    assert_eq!(
+        (rows[1].nmos, rows[1].audio_quality.clone(), rows[1].outlook_voice_access),
+        (Option::None, Option::None, 100.0)
+    );
 }
 
 #[test]
@@ -87,8 +90,7 @@ fn a_report_is_of_one_gateway_or_plan_if_so_asked() {
 fn days_go_back_ninety_and_months_twelve() {
     use {CallType::*, OfferResult::*};
     let starts = ["2026-03-15", "2025-12-16", "2025-12-15", "2025-04-01", "2025-03-31", "2024-01-01"];
-    let records =
-        starts.map(|day| call(&format!("{day}T10:00:00Z"), CallAnsweringVoiceMessage, Answer, "A"));
+    let records = starts.map(|day| call(&format!("{day}T10:00:00Z"), CallAnsweringVoiceMessage, Answer, "A"));
     let dates = |group_by| {
         let rows = report(&days(&records), group_by, &Filter::default(), TODAY);
         rows.into_iter().map(|row| (row.date, row.total_calls)).collect::<Vec<_>>()

@@ -45,7 +45,9 @@ mod tests {
     #[test]
     fn each_number_is_taken_once_in_whatever_order_it_comes() {
         let mut taken = Taken::default();
-        for (number, known) in [(1, false), (2, false), (1, true), (5, false), (4, false), (5, true), (3, false), (4, true)] {
+        for (number, known) in
+            [(1, false), (2, false), (1, true), (5, false), (4, false), (5, true), (3, false), (4, true)]
+        {
             assert_eq!(taken.contains("a", number), known, "{number}");
             taken.insert("a", number);
         }

@@ -31,7 +31,8 @@ pub enum Detail {
 /// The messages one below the other, with the time since the first.
 pub fn ladder(messages: &[TracedMessage], detail: Detail) -> String {
     let Some(first) = messages.first() else { return String::new() };
-    let mut text = format!("Call-ID {}\n{} UTC\n", printable(&first.call_identity), first.at.strftime("%Y-%m-%d %H:%M:%S%.3f"));
+    let mut text =
+        format!("Call-ID {}\n{} UTC\n", printable(&first.call_identity), first.at.strftime("%Y-%m-%d %H:%M:%S%.3f"));
     for message in messages {
         let TracedMessage { local, peer, stream, .. } = message;
         let since = message.at.duration_since(first.at).as_secs_f64();
@@ -203,7 +204,8 @@ fn pseudo_header(from: IpAddr, to: IpAddr, protocol: u8, length: u16) -> Vec<u8>
 /// RFC 1071. Every part but the last is of even length.
 fn checksum(parts: &[&[u8]]) -> u16 {
     let words = parts.iter().flat_map(|part| part.chunks(2));
-    let mut sum: u64 = words.map(|word| u64::from(u16::from_be_bytes([word[0], word.get(1).copied().unwrap_or(0)]))).sum();
+    let mut sum: u64 =
+        words.map(|word| u64::from(u16::from_be_bytes([word[0], word.get(1).copied().unwrap_or(0)]))).sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
@@ -240,7 +242,8 @@ mod tests {
 
     #[test]
     fn a_ladder_tells_who_said_what_and_when() {
-        let messages = [message(0, false, "INVITE sip:1001@192.0.2.1 SIP/2.0"), message(2, true, "SIP/2.0 200 OK\u{1b}[2J")];
+        let messages =
+            [message(0, false, "INVITE sip:1001@192.0.2.1 SIP/2.0"), message(2, true, "SIP/2.0 200 OK\u{1b}[2J")];
         insta::assert_snapshot!(ladder(&messages, Detail::FirstLines), @r"
         Call-ID a@pbx
         2026-03-01 09:05:07.000 UTC
@@ -268,7 +271,11 @@ mod tests {
         let messages = [
             message(0, false, "INVITE sip:1001@192.0.2.1 SIP/2.0"),
             TracedMessage { stream: true, ..message(1, true, "SIP/2.0 100 Trying") },
-            TracedMessage { local: v6("[2001:db8::1]:5065"), peer: v6("[2001:db8::2]:5060"), ..message(2, true, "odd") },
+            TracedMessage {
+                local: v6("[2001:db8::1]:5065"),
+                peer: v6("[2001:db8::2]:5060"),
+                ..message(2, true, "odd")
+            },
             TracedMessage { local: v6("[::]:5065"), ..message(3, true, "mixed") },
         ];
         let file = pcap(&messages);

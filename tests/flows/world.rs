@@ -22,6 +22,8 @@ use ringpost::link::{Settings, Snapshot};
 use ringpost::mailbox::spool::SpoolStatus;
 use ringpost::mailbox::store::Maildir;
 use ringpost::mailbox::{Composer, Spool};
+use ringpost::records::CallDataRecord;
+use ringpost::store::MemoryStore;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
@@ -69,6 +71,8 @@ pub struct Beginning {
     settings: Settings,
     max_calls: u32,
     disk: MemoryDisk,
+    /// What a node remembers.
+    store: Arc<MemoryStore>,
     age: Duration,
     seed: u64,
     pub trouble: Trouble,
@@ -99,6 +103,7 @@ impl World {
             },
             max_calls: 100,
             disk: MemoryDisk::default(),
+            store: Arc::default(),
             age: Duration::ZERO,
             seed: 1,
             trouble: Trouble::default(),
@@ -195,10 +200,12 @@ impl World {
     /// The same, so much later.
     pub fn restarted(self, later: Duration, change: impl FnOnce(&mut Beginning)) -> World {
         let (disk, seed) = (self.disk().snapshot(), self.0.beginning.seed + 1000);
+        let store = self.0.beginning.store.clone();
         let age = self.now() + later;
         drop(self);
         World::with(|beginning| {
             beginning.disk = disk;
+            beginning.store = store;
             beginning.seed = seed;
             beginning.age = age;
             change(beginning);
@@ -277,6 +284,13 @@ impl World {
 
     pub fn mailbox(&self, alias: &str) -> Mailbox {
         Mailbox::new(self.clone(), alias)
+    }
+
+    /// The records of calls that began today or on any day.
+    pub fn records(&self) -> Vec<CallDataRecord> {
+        let records = self.engine().records();
+        let days = records.days().expect("the records can be read");
+        days.into_iter().flat_map(|day| records.read(day).expect("the records can be read")).collect()
     }
 
     pub fn engine(&self) -> Rc<Engine> {
@@ -446,7 +460,8 @@ impl Beginning {
                 sender_address: "ringpost@example.test".to_owned(),
                 time_zone: jiff::tz::TimeZone::UTC,
             },
-            store: Arc::new(postman),
+            mailboxes: Arc::new(postman),
+            store: self.store.clone(),
         }
     }
 

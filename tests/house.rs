@@ -92,6 +92,7 @@ const RULES: &[Rule] = &[
         must_not_name: &["actix", "tokio", "std::fs", "SystemTime", "Timestamp::now", "Zoned::now", "std::process"],
     },
     Rule { room: "link/supervision", may_use: &["link"], must_not_name: OUTSIDE },
+    Rule {
         room: "records",
         may_use: &["records", "engine::Disk", "engine::{Disk, DiskFile}", "engine::disk"],
         must_not_name: OUTSIDE,

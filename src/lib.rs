@@ -11,6 +11,7 @@
 //! * [`metrics`] - what a node counts and measures, for Prometheus
 //! * [`records`] - what is known of calls in progress and of those that ended
 //! * [`reconcile`] - what two readings of the organisation differ in
+//! * [`components`] - which parts of the server are in service, and who says so
 //! * [`store`] - what a node remembers between two lives
 //! * [`link`] - what a node and its UM workers tell each other
 //! * [`engine`] - the outside (network, disk, entropy, clock), real or virtual
@@ -21,6 +22,7 @@ pub mod actors;
 pub mod admin;
 pub mod apps;
 pub mod cli;
+pub mod components;
 pub mod directory;
 pub mod engine;
 pub mod link;

@@ -94,8 +94,13 @@ const RULES: &[Rule] = &[
         must_not_name: &["actix", "tokio", "std::fs", "SystemTime", "Timestamp::now", "Zoned::now", "std::process"],
     },
     Rule { room: "reconcile", may_use: &["reconcile", "directory::SourceFile"], must_not_name: OUTSIDE },
-    Rule { room: "records", may_use: &["records"], must_not_name: OUTSIDE },
     Rule { room: "link/supervision", may_use: &["link"], must_not_name: OUTSIDE },
+    Rule {
+        room: "records",
+        may_use: &["records", "engine::Disk", "engine::{Disk, DiskFile}", "engine::disk"],
+        must_not_name: OUTSIDE,
+    },
+    Rule { room: "components", may_use: &["components"], must_not_name: OUTSIDE },
     Rule { room: "link", may_use: &["link", "records", "mailbox::EntryId"], must_not_name: WORLD },
     Rule {
         room: "store",
@@ -119,6 +124,7 @@ const RULES: &[Rule] = &[
             "reconcile",
             "store",
             "routing",
+            "components",
         ],
         must_not_name: WORLD,
     },

@@ -5,6 +5,7 @@ use actix::prelude::*;
 
 use super::alarm::Alarm;
 use super::call::{Call, Greetings};
+use super::call_account::Account;
 use super::media_clock::StreamKey;
 use super::rtp_stream::{Ordered, RtpStream, StopStream};
 use super::sip_endpoint::{Forget, Incoming, Outgoing};
@@ -41,6 +42,9 @@ pub struct Dialog {
     /// The application has nothing left to do.
     application_over: bool,
     alarm: Alarm,
+    account: Account,
+    /// Its record was handed in.
+    recorded: bool,
     span: tracing::Span,
 }
 
@@ -90,6 +94,8 @@ impl Dialog {
         let details = &call.details;
         let caller = details.caller.as_ref().and_then(|caller| caller.number.as_deref()).unwrap_or("anonymous");
         tracing::info!(parent: &span, gateway = details.gateway, caller, reason = details.reason, "call taken");
+        let account = Account::open(details, &incoming.flow, false);
+        equipment.events.do_send(account.started());
         let session = Session::new(call.session_setup(incoming, &equipment));
         let dialog = Dialog {
             key,
@@ -110,6 +116,8 @@ impl Dialog {
             quality: None,
             application_over: false,
             alarm: Alarm::default(),
+            account,
+            recorded: false,
             span,
         };
         Actor::start(dialog)
@@ -142,8 +150,15 @@ impl Dialog {
             Request { client, request, next_hop, flow } => Event::Request { client, dialog, request, next_hop, flow },
             SendAck { request, next_hop, flow } => Event::Ack { request, next_hop, flow },
             Bind { call_id, local_tag, remote_tag } => Event::Bind { dialog, call_id, local_tag, remote_tag },
-            Media(plan) => return self.order(Order::Plan(plan), ctx),
-            Established => return self.tell_application(app::Event::Answered, ctx),
+            Media(plan) => {
+                self.account.speaks(plan.codec);
+                return self.order(Order::Plan(plan), ctx);
+            }
+            Established => {
+                let answered = self.account.answered(self.equipment.environment.now());
+                self.equipment.events.do_send(answered);
+                return self.tell_application(app::Event::Answered, ctx);
+            }
             Key { key, .. } => return self.press(KeySource::Signalling, key, ctx),
             HungUp => return self.hang_up(ctx),
             Ended { cause } => return self.end(cause, ctx),
@@ -199,7 +214,10 @@ impl Dialog {
                 let ending = Outcome::VoiceMessage { samples: 0, importance, sensitivity }.into();
                 spool.do_send(spool_writer::Mark { id, ending });
             }
-            Store(outcome) => self.store(outcome.into(), ctx),
+            Store(outcome) => {
+                self.account.stores(&outcome);
+                self.store(outcome.into(), ctx);
+            }
             HangUp => self.step(session::Event::HangUp, ctx),
             Finished => self.application_finished(ctx),
         }
@@ -284,6 +302,7 @@ impl Dialog {
         if std::mem::replace(&mut self.hung_up, true) {
             return;
         }
+        self.account.hangs_up(self.equipment.environment.now());
         self.worker.do_send(CallerGone(self.key));
         self.tell_application(app::Event::HungUp, ctx);
         // after the application's last orders: a recording it ended is complete by then
@@ -317,6 +336,7 @@ impl Dialog {
             && self.stream.is_none()
             && let Some(cause) = self.ended.take()
         {
+            self.put_on_record(cause);
             let _entered = self.span.enter();
             match self.quality {
                 Some(quality) => tracing::info!(?cause, ?quality, "call ended"),
@@ -324,6 +344,23 @@ impl Dialog {
             }
             ctx.stop();
         }
+    }
+}
+
+impl Dialog {
+    fn put_on_record(&mut self, cause: EndCause) {
+        if !std::mem::replace(&mut self.recorded, true) {
+            let record = self.account.record(cause, self.quality, &self.equipment);
+            self.equipment.events.do_send(record);
+        }
+    }
+}
+
+/// Also when the actor dies of a panic, where actix calls nothing: the call is on record all the same.
+impl Drop for Dialog {
+    fn drop(&mut self) {
+        self.account.cut("the call died of a fault of this server");
+        self.put_on_record(EndCause::WeHungUp);
     }
 }
 
@@ -391,6 +428,7 @@ impl Handler<Heard> for Dialog {
                 self.tell_application(app::Event::RecordingEnded { reason, samples }, ctx);
             }
             StreamEvent::NoMedia => {
+                self.account.cut("no media came from the peer");
                 tracing::warn!(parent: &self.span, "no media from the peer: the call is ended");
                 self.step(session::Event::HangUp, ctx);
             }
@@ -407,6 +445,7 @@ impl Handler<StreamLost> for Dialog {
     fn handle(&mut self, StreamLost { recorded }: StreamLost, ctx: &mut Self::Context) {
         tracing::error!(parent: &self.span, "the media stream died: the call is ended");
         self.stream = None;
+        self.account.cut("the media stream died");
         if std::mem::take(&mut self.taking) {
             let samples = recorded.unwrap_or(0);
             let ended = app::Event::RecordingEnded { reason: app::RecordingEnd::Stopped, samples };
@@ -429,6 +468,7 @@ impl Handler<HangUp> for Dialog {
     type Result = ();
 
     fn handle(&mut self, _: HangUp, ctx: &mut Self::Context) {
+        self.account.cut("ended by an administrator");
         self.step(session::Event::HangUp, ctx);
     }
 }

@@ -8,7 +8,11 @@
 
 mod alarm;
 pub mod call;
+mod call_account;
+pub mod call_events;
 pub mod call_router;
+pub mod calls;
+pub mod components;
 pub mod config_poller;
 pub mod delivery;
 pub mod dialog;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 
+use super::call_events::CallHappened;
 use super::media_clock::{CountStreams, MediaClock};
 use super::rtp_ports::RtpPorts;
 use super::sip_endpoint::{GetLoad, SipEndpoint};
@@ -19,7 +20,7 @@ use crate::engine::Environment;
 use crate::engine::environment::{BoxStream, blocking};
 use crate::engine::processes::link_path;
 use crate::link::{self, Beat, CallSelector, LinkError, Reader, Snapshot, ToNode, ToWorker, Welcome, WorkerId, Writer};
-use crate::records::CallDataRecord;
+use crate::records::ActiveCall;
 
 const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// A node that is away is looked for so often.
@@ -82,6 +83,8 @@ pub struct NodeLink {
     away_since: Option<Instant>,
     /// What must be told until it is taken.
     untold: BTreeMap<u64, ToNode>,
+    /// What a node that comes back has to know, by Call-ID.
+    active: BTreeMap<String, ActiveCall>,
     last_sequence: u64,
     calls: CallCount,
     draining: Option<Instant>,
@@ -101,11 +104,6 @@ pub struct Begun {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Terminate;
-
-/// What is known of a call that ended.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Ended(pub Box<CallDataRecord>);
 
 /// There is a connection to the node.
 #[derive(Message)]
@@ -138,6 +136,7 @@ impl NodeLink {
             connection: 0,
             away_since: None,
             untold: BTreeMap::new(),
+            active: BTreeMap::new(),
             last_sequence: 0,
             calls: CallCount::default(),
             draining: None,
@@ -153,11 +152,25 @@ impl NodeLink {
         }
     }
 
-    /// Tells the node until it says that it has taken it.
-    fn tell_until_taken(&mut self, record: Box<CallDataRecord>) {
-        self.last_sequence += 1;
-        let message = ToNode::CallEnded { sequence: self.last_sequence, record };
-        self.untold.insert(self.last_sequence, message.clone());
+    /// Tells the node; a record until it says that it has taken it.
+    fn account(&mut self, happened: CallHappened) {
+        match &happened {
+            CallHappened::Started(call) => drop(self.active.insert(call.call_identity.clone(), (**call).clone())),
+            CallHappened::Answered { call_identity } => {
+                if let Some(call) = self.active.get_mut(call_identity) {
+                    call.answered = true;
+                }
+            }
+            CallHappened::Ended(record) => {
+                self.active.remove(&record.call_identity);
+                self.last_sequence += 1;
+            }
+            CallHappened::Traced(_) => {}
+        }
+        let message = happened.into_link(self.last_sequence);
+        if matches!(message, ToNode::CallEnded { .. }) {
+            self.untold.insert(self.last_sequence, message.clone());
+        }
         self.tell(message);
     }
 
@@ -199,7 +212,7 @@ impl NodeLink {
             ToWorker::Refuse(why) => staff.calls.do_send(Refuse(why)),
             ToWorker::DropCalls(which) => staff.calls.do_send(DropCalls(which)),
             ToWorker::Stop => self.stop(),
-            // by whoever keeps account of calls
+            // not built: the node refuses the command
             ToWorker::Trace { .. } => {}
             ToWorker::Taken { sequence } => drop(self.untold.remove(&sequence)),
             ToWorker::Report { number } => self.beat(number, ctx),
@@ -208,6 +221,7 @@ impl NodeLink {
 
     fn say_ready(&mut self, ctx: &mut Context<Self>) {
         self.tell(ToNode::Ready { port: self.identity.port, listeners: self.identity.listeners.clone() });
+        self.active.values().for_each(|call| self.tell(ToNode::CallStarted(Box::new(call.clone()))));
         self.untold.values().for_each(|message| self.tell(message.clone()));
         self.beat(0, ctx);
     }
@@ -421,11 +435,11 @@ impl Handler<Spooled> for NodeLink {
     }
 }
 
-impl Handler<Ended> for NodeLink {
+impl Handler<CallHappened> for NodeLink {
     type Result = ();
 
-    fn handle(&mut self, Ended(record): Ended, _: &mut Self::Context) {
-        self.tell_until_taken(record);
+    fn handle(&mut self, happened: CallHappened, _: &mut Self::Context) {
+        self.account(happened);
     }
 }
 

@@ -10,9 +10,13 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 
+use super::call_events::{CallEvent, Tell, WorkerGone};
+use super::calls::Calls;
+use super::components::ComponentsChanged;
 use super::config_poller::NewGeneration;
 use super::delivery::{self, Delivery, Look};
 use super::spool_keeper::{Bury, SpoolKeeper};
+use crate::components::Component;
 use crate::directory::Directory;
 use crate::engine::environment::{BoxStream, LocalListener};
 use crate::engine::processes::{WorkerOrder, link_path};
@@ -47,6 +51,7 @@ pub struct Beginning {
     /// Unless the organisation says another number for this server.
     pub max_calls: u32,
     pub delivery: Addr<Delivery>,
+    pub calls: Addr<Calls>,
     pub keeper: Addr<SpoolKeeper>,
     pub metrics: Arc<Metrics>,
     /// Workers of an earlier node that live.
@@ -63,7 +68,10 @@ pub struct UmService {
     max_calls: u32,
     own_max_calls: u32,
     refuse: Option<String>,
+    /// The component is out of service, for this reason.
+    out_of_service: Option<String>,
     delivery: Addr<Delivery>,
+    calls: Addr<Calls>,
     keeper: Addr<SpoolKeeper>,
     metrics: Arc<Metrics>,
     /// Workers that were ended because they did not answer, until they are gone.
@@ -210,7 +218,9 @@ impl UmService {
             snapshot: organisation.snapshot(Vec::new()),
             settings,
             refuse: None,
+            out_of_service: None,
             delivery: beginning.delivery,
+            calls: beginning.calls,
             keeper: beginning.keeper,
             metrics: beginning.metrics,
             silent: HashSet::new(),
@@ -262,7 +272,7 @@ impl UmService {
                     configuration: self.snapshot.clone(),
                     max_calls: self.max_calls,
                     elsewhere,
-                    refuse: self.refuse.clone(),
+                    refuse: self.refusing(),
                 };
                 if let Some(link) = self.links.get_mut(&worker) {
                     link.limit = limit;
@@ -291,6 +301,8 @@ impl UmService {
                 tracing::warn!(worker = worker.0, how, "UM worker ended");
                 self.listeners.remove(&worker);
                 self.counted.remove(&worker);
+                let reason = "the UM worker died".to_owned();
+                self.calls.do_send(WorkerGone { worker: worker.clone(), reason });
                 self.keeper.do_send(Bury(worker));
                 self.share_limits();
             }
@@ -415,16 +427,20 @@ impl UmService {
             ToNode::MessagesReady => self.delivery.do_send(Look),
             ToNode::Drained => tracing::info!(worker = worker.0, "UM worker has finished"),
             ToNode::Hello { .. } => {}
-            ToNode::CallEnded { sequence, record } => {
-                // told until it is taken, in order: what was counted is not counted again
-                let counted = self.counted.entry(worker.clone()).or_default();
-                if sequence > *counted {
-                    *counted = sequence;
-                    self.metrics.call_ended(&record);
+            event @ (ToNode::CallStarted(_)
+            | ToNode::CallAnswered { .. }
+            | ToNode::CallEnded { .. }
+            | ToNode::Traced { .. }) => {
+                if let ToNode::CallEnded { sequence, record } = &event {
+                    // told until it is taken, in order: what was counted is not counted again
+                    let counted = self.counted.entry(worker.clone()).or_default();
+                    if *sequence > *counted {
+                        *counted = *sequence;
+                        self.metrics.call_ended(record);
+                    }
                 }
-                self.tell(&worker, ToWorker::Taken { sequence });
+                self.calls.do_send(CallEvent { worker, event });
             }
-            ToNode::CallStarted(_) | ToNode::CallAnswered { .. } | ToNode::Traced { .. } => {}
         }
     }
 
@@ -438,6 +454,11 @@ impl UmService {
         for report in self.reports.extract_if(.., |report| report.missing.is_empty()) {
             let _ = report.done.send(());
         }
+    }
+
+    /// Why no calls are taken; `None`: they are.
+    fn refusing(&self) -> Option<String> {
+        self.refuse.clone().or_else(|| self.out_of_service.clone())
     }
 
     fn report(&self) -> ServiceReport {
@@ -634,8 +655,25 @@ impl Handler<Refuse> for UmService {
     type Result = ();
 
     fn handle(&mut self, Refuse(why): Refuse, _: &mut Self::Context) {
-        self.refuse.clone_from(&why);
-        self.tell_all(&ToWorker::Refuse(why));
+        self.refuse = why;
+        self.tell_all(&ToWorker::Refuse(self.refusing()));
+    }
+}
+
+impl Handler<ComponentsChanged> for UmService {
+    type Result = ();
+
+    fn handle(&mut self, ComponentsChanged(states): ComponentsChanged, _: &mut Self::Context) {
+        self.out_of_service = states.refusal(Component::UnifiedMessaging);
+        self.tell_all(&ToWorker::Refuse(self.refusing()));
+    }
+}
+
+impl Handler<Tell> for UmService {
+    type Result = ();
+
+    fn handle(&mut self, Tell { worker, message }: Tell, _: &mut Self::Context) {
+        self.tell(&worker, message);
     }
 }
 

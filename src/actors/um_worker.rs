@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 
 use super::call::Call;
+use super::call_account;
+use super::call_events::CallHappened;
 use super::dialog::{Dialog, HangUp};
 use super::media_clock::MediaClock;
 use super::rtp_ports::RtpPorts;
@@ -41,6 +43,8 @@ pub struct Equipment {
     pub prompts: Arc<Prompts>,
     pub greetings: Greetings,
     pub settings: Arc<Settings>,
+    /// Who keeps account of calls.
+    pub events: Recipient<CallHappened>,
 }
 
 /// A worker that is being replaced still takes calls for so long: those that were sent to it just before.
@@ -163,6 +167,12 @@ impl UmWorker {
                     reason = refusal.text,
                     "call refused"
                 );
+                // strangers cannot fill the disk: only what a gateway asked for is put on record
+                if let Some(gateway) = self.directory.gateway_of(flow.remote.ip(), flow.remote.port()) {
+                    let happened =
+                        call_account::refused(&request, &flow, gateway.name.as_str(), &refusal, &self.equipment);
+                    self.equipment.events.do_send(happened);
+                }
                 let response = refusal.response(&request);
                 self.respond(transaction, response);
                 self.equipment.endpoint.do_send(Forget(key));

@@ -5,10 +5,12 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
+use super::account;
 use super::command::{Answer, Changed, Changes, Force, Reason, Refusal, Request, Row, in_force};
 use super::organisation::Organisation;
 use crate::actors::config_poller::Refreshed;
 use crate::engine::Engine;
+use crate::records::RecordStore;
 
 /// A running node as its administration has it.
 #[derive(Clone)]
@@ -49,13 +51,34 @@ pub async fn execute(node: &Node, request: Request) -> Answer {
             node.engine.drop_calls(which);
             Ok(Answer::Done("the calls are ended; what was recorded is kept".to_owned()))
         }
+        Request::Components { component, .. } => account::components(&node.engine, component.as_deref()).await,
+        Request::SetComponent { component, state, requester, .. } => {
+            account::set_component(&node.engine, &component, &state, &requester).await
+        }
+        Request::ActiveCalls { dial_plan, ip_gateway, .. } => {
+            Ok(account::active_calls(&node.engine, dial_plan.as_deref(), ip_gateway.as_deref()).await)
+        }
+        request @ (Request::CallDataRecords { .. } | Request::CallSummaryReport { .. }) => {
+            let (records, today) = (node.engine.records(), day(node.engine.wall()));
+            let answer = move || account::of_records(&records, today, &request);
+            blocking(move || answer().unwrap_or_else(|| Err(Refusal::new(Reason::NotBuilt, "no records of that"))))
+                .await
+        }
         other => Err(not_in_this_build(&other)),
     };
     outcome.unwrap_or_else(Answer::Refused)
 }
 
 /// Does what concerns files alone, where no node runs.
-pub fn execute_without_node(organisation: &Organisation, request: Request) -> Answer {
+pub fn execute_without_node(
+    organisation: &Organisation,
+    records: &RecordStore,
+    now: jiff::Timestamp,
+    request: Request,
+) -> Answer {
+    if let Some(answered) = account::of_records(records, day(now), &request) {
+        return answered.unwrap_or_else(Answer::Refused);
+    }
     let outcome = match request {
         Request::Get { kind, identity } => organisation.get(kind, identity.as_deref()).map(Answer::Objects),
         Request::Change(changes) => organisation.change(&changes).map(Answer::Changed),
@@ -65,7 +88,7 @@ pub fn execute_without_node(organisation: &Organisation, request: Request) -> An
 }
 
 /// One row a value, by its fields.
-fn rows<T: Serialize>(values: &[T]) -> Vec<Row> {
+pub(super) fn rows<T: Serialize>(values: &[T]) -> Vec<Row> {
     let row = |value: &T| match serde_json::to_value(value) {
         Ok(serde_json::Value::Object(row)) => Some(row),
         _ => None,
@@ -81,6 +104,11 @@ fn told(refreshed: &Refreshed) -> String {
         [lines("added", &refreshed.added), lines("changed", &refreshed.changed), lines("removed", &refreshed.removed)];
     let state = if refreshed.unchanged { "unchanged, and " } else { "" };
     format!("{}the directory is {state}{}", changes.concat(), in_force(Some(refreshed.generation)))
+}
+
+/// The day in UTC, by which records are kept.
+fn day(now: jiff::Timestamp) -> jiff::civil::Date {
+    now.to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
 fn not_in_this_build(request: &Request) -> Refusal {

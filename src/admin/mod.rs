@@ -4,6 +4,7 @@
 //! A command is a [`command::Request`] whoever gives it: the command line, Exchange's spelling, REST. The node executes
 //! it ([`execute::execute`]); without a node the command line does what concerns files alone ([`organisation`]).
 
+mod account;
 pub mod command;
 pub mod control;
 pub mod edit;

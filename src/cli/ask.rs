@@ -2,12 +2,15 @@
 //! Knows: the control socket, where the files are. Must not: know what a command means.
 
 use std::io;
+use std::sync::Arc;
 
 use super::Folders;
 use super::organisation::{organisation, read_config};
 use crate::admin::command::{Answer, Refusal, Request};
 use crate::admin::control::{self, ControlError};
 use crate::admin::execute::execute_without_node;
+use crate::engine::disk::RealDisk;
+use crate::records::RecordStore;
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +32,8 @@ pub(super) fn ask(folders: &Folders, request: Request) -> Result<Answer, Failure
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = match runtime.block_on(control::ask(&folders.data, &request)) {
         Err(ControlError::NotRunning { error, .. }) if is_absent(&error) => {
-            execute_without_node(&organisation(&read_config(folders)?), request)
+            let records = RecordStore::at(Arc::new(RealDisk), folders.data.join("cdr"));
+            execute_without_node(&organisation(&read_config(folders)?), &records, jiff::Timestamp::now(), request)
         }
         answered => answered?,
     };

@@ -1,13 +1,16 @@
 //! Commands that a running node answers: components, calls, records, workers, a refresh, a test call.
 //! Knows: options, how answers are printed. Must not: know how the node answers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Folders;
 use super::ask::{Failure, ask};
 use super::print;
 use crate::admin::command::{Answer, CallFilter, Request, TestCall};
+use crate::engine::Disk;
+use crate::engine::disk::RealDisk;
 use crate::link::CallSelector;
+use crate::records::{self, export};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Component {
@@ -199,9 +202,9 @@ pub(super) fn call_data_record(folders: &Folders, command: CallDataRecord) -> Re
         CallDataRecord::Get { mailbox, date, json } => {
             show(folders, Request::CallDataRecords { mailbox, day: date, filter: CallFilter::default() }, json)
         }
-        CallDataRecord::Export { date, dial_plan, ip_gateway, folder: _ } => {
+        CallDataRecord::Export { date, dial_plan, ip_gateway, folder } => {
             let filter = CallFilter { dial_plan, ip_gateway };
-            show(folders, Request::CallDataRecords { mailbox: None, day: Some(date), filter }, false)
+            export(folders, &folder, date, filter)
         }
         CallDataRecord::Report { group_by, dial_plan, ip_gateway, json } => {
             show(folders, Request::CallSummaryReport { group_by, filter: CallFilter { dial_plan, ip_gateway } }, json)
@@ -214,6 +217,18 @@ pub(super) fn worker(folders: &Folders, command: Worker) -> Result<(), Failure> 
         Worker::Get { json } => show(folders, Request::Workers, json),
         Worker::Recycle => show(folders, Request::RecycleWorker, false),
     }
+}
+
+/// Writes the day's file, as a whole or not at all.
+fn export(folders: &Folders, folder: &Path, day: jiff::civil::Date, filter: CallFilter) -> Result<(), Failure> {
+    let request = Request::CallDataRecords { mailbox: None, day: Some(day), filter };
+    let Answer::Rows(rows) = ask(folders, request)? else { return Err(Failure::Unexpected) };
+    let record = |row| serde_json::from_value::<records::CallDataRecord>(serde_json::Value::Object(row)).ok();
+    let records: Vec<_> = rows.into_iter().map(record).collect::<Option<_>>().ok_or(Failure::Unexpected)?;
+    let path = folder.join(export::file_name(day));
+    RealDisk.write_atomic(&path, export::csv(&records).as_bytes())?;
+    println!("{}", path.display());
+    Ok(())
 }
 
 fn show(folders: &Folders, request: Request, json: bool) -> Result<(), Failure> {

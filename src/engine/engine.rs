@@ -15,6 +15,8 @@ use super::environment::blocking;
 use super::processes::WorkerOrder;
 use super::{Alive, Environment, Place, Placement, alive};
 use crate::actors::call_router::{CallRouter, CannotListen, Redirectors, UseStates};
+use crate::actors::calls::{Calls, GetActiveCalls, RecordsState, TellWorkersThrough};
+use crate::actors::components::{self, Components};
 use crate::actors::config_poller::{
     ConfigPoller, ConfigurationStatus, InForce, Places, Refresh, RefreshError, Refreshed,
 };
@@ -24,10 +26,12 @@ use crate::actors::um_service::{
     Beginning, DropCalls, GetReport, Recycle, Refuse, Retire, ServiceReport, UmService, UntilReady, Watch, WorkerStatus,
 };
 use crate::admin::status::{Load, NodeStatus};
+use crate::components::{Component, ComponentState, Requester, States};
 use crate::directory::{Directory, DirectoryProvider};
 use crate::link::{CallSelector, Settings, WorkerId};
 use crate::mailbox::{Composer, Courier, MailboxStore, Spool};
 use crate::metrics::Metrics;
+use crate::records::{ActiveCall, RecordStore, RecordWriter};
 use crate::routing::{Home, Role, View};
 use crate::store::Store;
 
@@ -80,6 +84,7 @@ pub struct Engine {
     started: Instant,
     environment: Arc<dyn Environment>,
     data: PathBuf,
+    node: String,
     max_calls: u32,
     /// `None`: this node is a call router only.
     service: Option<Addr<UmService>>,
@@ -93,6 +98,10 @@ pub struct Engine {
     others: RefCell<Vec<String>>,
     /// What is wrong from the start on.
     noted: RefCell<Vec<String>>,
+    calls: Addr<Calls>,
+    components: Addr<Components>,
+    records: RecordStore,
+    records_state: RecordsState,
     /// The actors that live as long as the node, by what an administrator is told when one is dead.
     vital: Vec<(String, Alive)>,
     in_force: InForce,
@@ -132,11 +141,17 @@ impl Engine {
             ("nothing is delivered: the delivery does not answer".to_owned(), alive(&delivery)),
             ("what dead workers left is not finished: the spool keeper does not answer".to_owned(), alive(&keeper)),
         ];
+        let records = RecordStore::at(environment.disk(), parts.data.join("cdr"));
+        let (calls, records_state) =
+            Calls::new(environment.clone(), settings.node.clone(), RecordWriter::new(records.clone()));
+        let calls = placement.signalling.start(|_| calls);
+        vital.push(("no call data records are kept: who keeps them does not answer".to_owned(), alive(&calls)));
         let at = |wanted: Part| {
             let of = listeners.iter().filter(move |(part, _)| *part == wanted);
             of.map(|(_, address)| *address).collect::<Vec<_>>()
         };
         let first = organisation.organisation();
+        let node = settings.node.clone();
         let view = view(&listeners, &settings, &first.directory, environment.random_u64());
         let router = CallRouter::new(view);
         let published = router.published();
@@ -170,6 +185,7 @@ impl Engine {
                 settings,
                 organisation: first,
                 delivery,
+                calls: calls.clone(),
                 keeper,
                 metrics: metrics.clone(),
                 living,
@@ -182,6 +198,18 @@ impl Engine {
         }
         let mut subscribers = vec![router.clone().recipient()];
         subscribers.extend(service.iter().map(|service| service.clone().recipient()));
+        let states = components::read(&*parts.store).unwrap_or_else(|error| {
+            tracing::error!(%error, "ALARM: component states cannot be read: all are Active");
+            States::default()
+        });
+        let mut concerned = vec![router.clone().recipient()];
+        concerned.extend(service.iter().map(|service| service.clone().recipient()));
+        let components = Components::new(environment.clone(), parts.store.clone(), states, concerned);
+        let components = placement.signalling.start(|_| components);
+        vital.push(("component states cannot be changed: they do not answer".to_owned(), alive(&components)));
+        if let Some(service) = &service {
+            calls.do_send(TellWorkersThrough(service.clone().recipient()));
+        }
         let poller = ConfigPoller {
             places: Places { environment: environment.clone(), provider: parts.provider, store: parts.store },
             interval: parts.refresh_interval,
@@ -194,6 +222,7 @@ impl Engine {
             started,
             environment,
             data: parts.data,
+            node,
             max_calls: parts.max_calls,
             service,
             router,
@@ -203,6 +232,10 @@ impl Engine {
             places: [placement.signalling, placement.link],
             others: RefCell::new(redirectors.listeners()),
             noted: RefCell::default(),
+            calls,
+            components,
+            records,
+            records_state,
             vital,
             in_force: organisation,
             poller,
@@ -268,6 +301,7 @@ impl Engine {
         problems.extend(self.vital.iter().filter(|(_, alive)| !alive()).map(|(dead, _)| dead.clone()));
         problems.extend(self.noted.borrow().iter().cloned());
         problems.extend(self.in_force.problems());
+        problems.extend(self.records_state.fault());
         let report = self.report().await;
         problems.extend(report.problems.iter().cloned());
         if report.beats.iter().any(|beat| beat.answers > 0 && !beat.has_room) {
@@ -302,6 +336,53 @@ impl Engine {
     /// The directory in force.
     pub fn directory(&self) -> Arc<Directory> {
         self.in_force.organisation().directory
+    }
+
+    /// The component states of this server. `None`: whoever keeps them does not answer.
+    pub async fn components(&self) -> Option<Vec<ComponentStatus>> {
+        let states = self.components.send(components::GetComponents).await.ok()?;
+        let calls = self.load().await.calls;
+        let status = |component| ComponentStatus {
+            server: self.node.clone(),
+            component,
+            state: states.of(component),
+            requesters: states
+                .entries_of(component)
+                .map(|(requester, entry)| format!("{requester}: {}", entry.state))
+                .collect(),
+            drained: !states.is_active(component) && calls == 0,
+            detail: states.refusal(component).unwrap_or_default(),
+        };
+        Some(Component::ALL.into_iter().map(status).collect())
+    }
+
+    /// Sets what one requester says of a component; done when it is durable and in force.
+    ///
+    /// # Errors
+    /// A sentence: it cannot be kept, or this node has no such component.
+    pub async fn set_component(
+        &self,
+        component: Component,
+        state: ComponentState,
+        requester: Requester,
+    ) -> Result<(), String> {
+        let set = self.components.send(components::SetComponent { component, state, requester }).await;
+        set.map_err(|_| "the component states do not answer".to_owned())?.map_err(|error| error.to_string())
+    }
+
+    /// Calls in progress, the oldest first.
+    pub async fn active_calls(&self) -> Vec<ActiveCall> {
+        self.calls.send(GetActiveCalls).await.unwrap_or_default()
+    }
+
+    /// The records of calls that ended; reading them may block.
+    pub fn records(&self) -> RecordStore {
+        self.records.clone()
+    }
+
+    /// The time of day.
+    pub fn wall(&self) -> jiff::Timestamp {
+        self.environment.wall()
     }
 
     /// Replaces the worker that takes the calls; none is cut, none refused.
@@ -350,6 +431,20 @@ impl Engine {
             service.do_send(message);
         }
     }
+}
+
+/// How far a component is in service.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ComponentStatus {
+    pub server: String,
+    pub component: Component,
+    pub state: ComponentState,
+    /// What each says that has said anything.
+    pub requesters: Vec<String>,
+    /// It takes no calls, and has none left.
+    pub drained: bool,
+    /// Why it is not Active.
+    pub detail: String,
 }
 
 fn load(report: &ServiceReport) -> Load {

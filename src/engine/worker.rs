@@ -168,6 +168,7 @@ impl Worker {
             prompts: Arc::new(prompts),
             greetings,
             settings: Arc::new(settings),
+            events: link.clone().recipient(),
         };
         let (directory, count) = (Arc::new(directory), link.clone().recipient());
         let limit = Limit { max_calls, elsewhere };

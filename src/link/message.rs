@@ -85,7 +85,10 @@ pub enum ToNode {
         call_identity: String,
         at: jiff::Timestamp,
         sent: bool,
+        local: std::net::SocketAddr,
         peer: std::net::SocketAddr,
+        /// It came over a stream: TCP.
+        stream: bool,
         bytes: Vec<u8>,
     },
     /// The last call of a draining worker has ended.

@@ -215,6 +215,7 @@ fn record() -> CallDataRecord {
             round_trip_ms: None,
             burst_density_percent: 0.0,
             burst_gap_duration_ms: 0.0,
+            burst_loss_duration_ms: 0.0,
         }),
         audio_codec: "PCMU".into(),
         is_test: false,

@@ -104,6 +104,43 @@ pub struct AudioQuality {
     pub burst_density_percent: f64,
     /// ms between bursts.
     pub burst_gap_duration_ms: f64,
+    /// ms that a burst loses.
+    #[serde(default)]
+    pub burst_loss_duration_ms: f64,
+}
+
+impl CallDataRecord {
+    /// What is known of a call by what it was while it lasted; it may have been cut at any moment.
+    pub fn of(call: ActiveCall, server: &str) -> CallDataRecord {
+        CallDataRecord {
+            call_start_time: call.started,
+            call_type: call.call_type,
+            call_identity: call.call_identity,
+            parent_call_identity: String::new(),
+            um_server_name: server.to_owned(),
+            dial_plan_name: call.dial_plan,
+            call_duration_s: 0,
+            ip_gateway_name: call.ip_gateway,
+            ip_gateway_address: call.ip_gateway_address,
+            called_phone_number: call.called_phone_number,
+            caller_phone_number: call.caller_phone_number,
+            offer_result: if call.answered { OfferResult::Answer } else { OfferResult::Failed },
+            drop_call_reason: String::new(),
+            reason_for_call: call.reason_for_call,
+            dialed_string: String::new(),
+            caller_mailbox_alias: String::new(),
+            callee_mailbox_alias: call.callee_mailbox_alias,
+            auto_attendant_name: String::new(),
+            audio_quality: None,
+            audio_codec: String::new(),
+            is_test: call.is_test,
+        }
+    }
+
+    /// The day it is kept and exported under: that of its start, in UTC.
+    pub fn day(&self) -> jiff::civil::Date {
+        self.call_start_time.to_zoned(jiff::tz::TimeZone::UTC).date()
+    }
 }
 
 impl CallType {

@@ -1,6 +1,14 @@
 //! What is known of calls: those in progress, and the call data record of each that ended.
-//! Knows: plain values, the fields of Exchange's records. Must not: know SIP, actors, where records are kept.
+//! Knows: the fields of Exchange's records, how they are kept ([`store`]), exported and summed up. Must not: know SIP,
+//! actors, or how a call is made.
 
 mod call_data_record;
+pub mod export;
+pub mod report;
+pub mod store;
+mod taken;
+pub mod trace;
 
 pub use call_data_record::{ActiveCall, AudioQuality, CallDataRecord, CallType, OfferResult};
+pub use store::{KeptRecord, RecordError, RecordStore, RecordWriter};
+pub use taken::Taken;

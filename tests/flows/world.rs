@@ -23,6 +23,7 @@ use ringpost::link::Settings;
 use ringpost::mailbox::spool::SpoolStatus;
 use ringpost::mailbox::store::Maildir;
 use ringpost::mailbox::{Composer, Spool};
+use ringpost::records::CallDataRecord;
 use ringpost::store::MemoryStore;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
@@ -112,6 +113,8 @@ pub struct Beginning {
     settings: Settings,
     max_calls: u32,
     disk: MemoryDisk,
+    /// What a node remembers.
+    store: Arc<MemoryStore>,
     age: Duration,
     seed: u64,
     pub trouble: Trouble,
@@ -145,6 +148,7 @@ impl World {
             },
             max_calls: 100,
             disk: MemoryDisk::default(),
+            store: Arc::default(),
             age: Duration::ZERO,
             seed: 1,
             trouble: Trouble::default(),
@@ -242,10 +246,12 @@ impl World {
     /// The same, so much later.
     pub fn restarted(self, later: Duration, change: impl FnOnce(&mut Beginning)) -> World {
         let (disk, seed) = (self.disk().snapshot(), self.0.beginning.seed + 1000);
+        let store = self.0.beginning.store.clone();
         let age = self.now() + later;
         drop(self);
         World::with(|beginning| {
             beginning.disk = disk;
+            beginning.store = store;
             beginning.seed = seed;
             beginning.age = age;
             change(beginning);
@@ -324,6 +330,13 @@ impl World {
 
     pub fn mailbox(&self, alias: &str) -> Mailbox {
         Mailbox::new(self.clone(), alias)
+    }
+
+    /// The records of calls that began today or on any day.
+    pub fn records(&self) -> Vec<CallDataRecord> {
+        let records = self.engine().records();
+        let days = records.days().expect("the records can be read");
+        days.into_iter().flat_map(|day| records.read(day).expect("the records can be read")).collect()
     }
 
     pub fn engine(&self) -> Rc<Engine> {

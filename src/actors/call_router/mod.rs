@@ -20,8 +20,10 @@ pub use counted::Counted;
 pub use redirector::Redirector;
 pub use stream::StreamRedirector;
 
+use super::components::ComponentsChanged;
 use super::config_poller::NewGeneration;
 use super::um_service::WorkerChanged;
+use crate::components::Component;
 use crate::directory::HostName;
 use crate::engine::{Alive, Environment, Place, alive};
 use crate::metrics::{self, Metrics};
@@ -99,6 +101,18 @@ impl Handler<UseStates> for CallRouter {
         self.publish(|view| {
             view.router_refuses = router;
             view.home.iter_mut().for_each(|home| home.refuses = service.clone());
+        });
+    }
+}
+
+impl Handler<ComponentsChanged> for CallRouter {
+    type Result = ();
+
+    fn handle(&mut self, ComponentsChanged(states): ComponentsChanged, _: &mut Self::Context) {
+        self.publish(|view| {
+            view.router_refuses = states.refusal(Component::UmCallRouter);
+            let refuses = states.refusal(Component::UnifiedMessaging);
+            view.home.iter_mut().for_each(|home| home.refuses = refuses.clone());
         });
     }
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use super::dtmf::Detector;
 use super::recorder::{RecordEnd, RecordRules, Recorder};
 use super::{FRAME, nmos, samples_in};
-use crate::protocol::rtcp::{self, Reporter};
+use crate::protocol::rtcp::{self, Reception, Reporter};
 use crate::protocol::sdp::MediaPlan;
 use receiving::Receiving;
 use sending::Sending;
@@ -112,6 +112,12 @@ pub struct Quality {
     pub jitter_ms: f64,
     /// The last one measured by RTCP.
     pub round_trip_ms: Option<f64>,
+    /// Percent of the packets within bursts of loss that were lost (RFC 3611 4.7.2).
+    pub burst_density_percent: f64,
+    /// Mean time between bursts; of the whole stream when there is none.
+    pub burst_gap_ms: f64,
+    /// Mean time that a burst loses.
+    pub burst_loss_ms: f64,
     pub estimate: nmos::Estimate,
 }
 
@@ -233,6 +239,9 @@ impl Stream {
         let (packets, lost, gaps) = reception.map_or((0, 0, 0), |r| (r.received(), r.lost(), r.gaps()));
         let jitter_ms = reception.map_or(0.0, |r| f64::from(r.jitter()) / 8.0);
         let round_trip_ms = self.reporter.round_trip().map(|time| time.as_secs_f64() * 1000.0);
+        let bursts = reception.map(Reception::bursts).copied().unwrap_or_default();
+        // sound comes in frames of 20 ms from nearly every peer
+        let frames = |packets: f64| packets * 20.0;
         let expected = packets + lost;
         let missed = lost + jitter.late();
         let conditions = nmos::Conditions {
@@ -250,6 +259,9 @@ impl Stream {
             refused: self.receiving.latch.refused(),
             jitter_ms,
             round_trip_ms,
+            burst_density_percent: bursts.density_percent(),
+            burst_gap_ms: frames(bursts.gap()),
+            burst_loss_ms: frames(bursts.loss()),
             estimate: nmos::estimate(&conditions),
         }
     }

@@ -8,6 +8,7 @@
 //! version 0.2 cannot take: padding, profile extensions, reasons that are not UTF-8, kinds it does not know. Source descriptions are read
 //! here (its reader panics on an unterminated chunk), and all are written here (its length fields leave out the sender's SSRC).
 
+mod bursts;
 mod reception;
 mod reporter;
 
@@ -17,6 +18,7 @@ use rtp_parse::rtcp::{
     rtcp_sdes::RtcpSdesPacket, rtcp_sr::RtcpSrPacket,
 };
 
+pub use bursts::Bursts;
 pub use reception::{Received, Reception};
 pub use reporter::{Reporter, Sent};
 

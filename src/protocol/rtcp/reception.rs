@@ -2,7 +2,7 @@
 //! Knows: sequence numbers, timestamps, arrival times in units of the RTP clock.
 //! Must not: keep payloads, decide which source is believed.
 
-use super::ReportBlock;
+use super::{Bursts, ReportBlock};
 
 /// How far a sequence number may leap forward, or lie behind, before it is a restart (RFC 3550 A.1: MAX_DROPOUT, MAX_MISORDER).
 const LEAP: u16 = 3000;
@@ -36,6 +36,7 @@ pub struct Reception {
     expected_before: u64,
     received_before: u64,
     gaps: u64,
+    bursts: Bursts,
     /// As RFC 3550 A.8: scaled by 16.
     jitter: u32,
     transit: Option<u32>,
@@ -56,6 +57,7 @@ impl Reception {
             expected_before: 0,
             received_before: 0,
             gaps: 0,
+            bursts: first_arrived(),
             jitter: 0,
             transit: None,
             expected_reported: 0,
@@ -71,6 +73,7 @@ impl Reception {
                 expected_before: self.expected(),
                 received_before: self.received(),
                 gaps: self.gaps,
+                bursts: self.bursts,
                 jitter: self.jitter,
                 ..Self::new(ssrc, sequence)
             };
@@ -81,6 +84,8 @@ impl Reception {
             self.window = if ahead < 64 { self.window << ahead | 1 } else { 1 };
             self.received += 1;
             self.gaps += u64::from(ahead > 1);
+            self.bursts.lost(ahead - 1);
+            self.bursts.arrived();
             return Received::Newest { missing: ahead - 1 };
         }
         let bit = if behind < 64 { 1u64 << behind } else { 0 };
@@ -128,6 +133,10 @@ impl Reception {
         self.gaps
     }
 
+    pub fn bursts(&self) -> &Bursts {
+        &self.bursts
+    }
+
     /// In units of the RTP clock.
     pub fn jitter(&self) -> u32 {
         self.jitter >> 4
@@ -159,6 +168,12 @@ impl Reception {
     fn expected_here(&self) -> u32 {
         self.newest.wrapping_sub(self.first).wrapping_add(1)
     }
+}
+
+fn first_arrived() -> Bursts {
+    let mut bursts = Bursts::default();
+    bursts.arrived();
+    bursts
 }
 
 #[cfg(test)]

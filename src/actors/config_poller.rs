@@ -13,6 +13,7 @@ use crate::directory::{Directory, DirectoryProvider, SourceFile};
 use crate::engine::Environment;
 use crate::engine::environment::blocking;
 use crate::link::Snapshot;
+use crate::metrics::{Metrics, RefreshResult};
 use crate::reconcile::{Difference, objects};
 use crate::store::{Change, Shelf, Store, StoreError};
 
@@ -104,6 +105,7 @@ pub struct ConfigPoller {
     pub interval: Duration,
     pub in_force: InForce,
     pub subscribers: Vec<Recipient<NewGeneration>>,
+    pub metrics: Arc<Metrics>,
 }
 
 impl InForce {
@@ -399,7 +401,22 @@ impl Handler<Refresh> for ConfigPoller {
     type Result = AtomicResponse<Self, Outcome>;
 
     fn handle(&mut self, _: Refresh, _: &mut Self::Context) -> Self::Result {
+        let began = self.places.environment.now();
         let refresh = self.places.clone().refresh(self.in_force.clone(), self.subscribers.clone());
-        AtomicResponse::new(Box::pin(refresh.into_actor(self)))
+        let counted = refresh.into_actor(self).map(move |outcome, poller, _| {
+            let took = poller.places.environment.now().saturating_duration_since(began);
+            poller.metrics.refreshed(result_of(&outcome), took);
+            outcome
+        });
+        AtomicResponse::new(Box::pin(counted))
+    }
+}
+
+fn result_of(outcome: &Outcome) -> RefreshResult {
+    match outcome {
+        Ok(refreshed) if refreshed.unchanged => RefreshResult::Unchanged,
+        Ok(_) => RefreshResult::Applied,
+        Err(RefreshError::Invalid(_)) => RefreshResult::Invalid,
+        Err(RefreshError::Unreadable(_) | RefreshError::NoAnswer) => RefreshResult::Unreadable,
     }
 }

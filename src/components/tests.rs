@@ -16,7 +16,8 @@ fn states(entries: &[(Component, Requester, ComponentState)]) -> States {
 #[test]
 fn a_component_is_as_far_out_of_service_as_its_worst_requester_says() {
     // what was set, one after another; the states of router, UM service, whole server
-    let table: &[(&[(Component, Requester, ComponentState)], [ComponentState; 3])] = &[
+    type Said = (Component, Requester, ComponentState);
+    let table: &[(&[Said], [ComponentState; 3])] = &[
         (&[], [Active, Active, Active]),
         (&[(UmCallRouter, Maintenance, Draining)], [Draining, Active, Active]),
         (&[(UnifiedMessaging, Functional, Inactive)], [Active, Inactive, Active]),

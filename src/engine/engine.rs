@@ -215,6 +215,7 @@ impl Engine {
             interval: parts.refresh_interval,
             in_force: organisation.clone(),
             subscribers,
+            metrics: metrics.clone(),
         };
         let poller = placement.link.start(|_| poller);
         vital.push(("the directory is not read again: the config poller does not answer".to_owned(), alive(&poller)));

@@ -111,7 +111,8 @@ impl Connection {
             match frame {
                 Ok(Frame::Ping) => answers.extend_from_slice(PONG),
                 Ok(Frame::Message(bytes)) => match answer(&view, self.role, &bytes, flow, scratch) {
-                    Answer::Nothing => {}
+                    // nothing is sent on over streams: `routing::proxy` refuses what would have to be
+                    Answer::Nothing | Answer::Forward(_) => {}
                     Answer::Respond(_) => answers.extend_from_slice(scratch),
                     Answer::Refuse(_, refused) => {
                         report(self.role, self.remote, &refused);

@@ -64,6 +64,8 @@ pub struct UmService {
     metrics: Arc<Metrics>,
     /// Workers that were ended because they did not answer, until they are gone.
     silent: HashSet<WorkerId>,
+    /// The number of the last record of each worker that is in the figures.
+    counted: HashMap<WorkerId, u64>,
     living: usize,
     supervision: Supervision,
     commands: Vec<Command>,
@@ -215,6 +217,7 @@ impl UmService {
             keeper: beginning.keeper,
             metrics: beginning.metrics,
             silent: HashSet::new(),
+            counted: HashMap::new(),
             living: beginning.living,
             supervision,
             commands: Vec::new(),
@@ -290,6 +293,7 @@ impl UmService {
             Command::Bury { worker, how } => {
                 tracing::warn!(worker = worker.0, how, "UM worker ended");
                 self.listeners.remove(&worker);
+                self.counted.remove(&worker);
                 self.keeper.do_send(Bury(worker));
                 self.share_limits();
             }
@@ -414,7 +418,15 @@ impl UmService {
             ToNode::MessagesReady => self.delivery.do_send(Look),
             ToNode::Drained => tracing::info!(worker = worker.0, "UM worker has finished"),
             ToNode::Hello { .. } => {}
-            ToNode::CallEnded { sequence, .. } => self.tell(&worker, ToWorker::Taken { sequence }),
+            ToNode::CallEnded { sequence, record } => {
+                // told until it is taken, in order: what was counted is not counted again
+                let counted = self.counted.entry(worker.clone()).or_default();
+                if sequence > *counted {
+                    *counted = sequence;
+                    self.metrics.call_ended(&record);
+                }
+                self.tell(&worker, ToWorker::Taken { sequence });
+            }
             ToNode::CallStarted(_) | ToNode::CallAnswered { .. } | ToNode::Traced { .. } => {}
         }
     }

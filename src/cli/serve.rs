@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -25,6 +25,7 @@ use crate::engine::{Engine, Environment, Parts, Placement};
 use crate::link::{CallSelector, Settings};
 use crate::mailbox::store::{Maildir, Security, SmtpSettings, SmtpStore};
 use crate::mailbox::{Composer, MailboxStore, Spool};
+use crate::metrics::RefreshResult;
 
 /// A stream connection that carried nothing for so long is closed. Gateways keep theirs alive with OPTIONS.
 const STREAM_IDLE: Duration = Duration::from_secs(15 * 60);
@@ -196,6 +197,7 @@ fn refresher(engine: Rc<Engine>, folders: Folders) -> Refresh {
 }
 
 async fn reread_directory(engine: &Engine, folders: &Folders) -> Result<(), String> {
+    let began = Instant::now();
     let directory = match read_config(folders) {
         Ok(config) => read_organisation(&config).await,
         Err(faults) => Err(faults),
@@ -203,12 +205,14 @@ async fn reread_directory(engine: &Engine, folders: &Folders) -> Result<(), Stri
     match directory {
         Ok(organisation) => {
             engine.use_organisation(organisation);
+            engine.metrics().refreshed(RefreshResult::Applied, began.elapsed());
             tracing::info!("the directory was read again and is in force");
             Ok(())
         }
         Err(faults) => {
             tracing::error!(%faults, "the directory is not valid: the one in force stays");
             engine.refuse_directory(faults.to_string());
+            engine.metrics().refreshed(RefreshResult::Invalid, began.elapsed());
             Err(faults.to_string())
         }
     }

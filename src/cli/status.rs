@@ -64,6 +64,13 @@ fn print_status(status: &NodeStatus, spool: &SpoolStatus) {
     for listener in &status.listeners {
         println!("  listens on {listener}");
     }
+    for worker in &status.workers {
+        let mib = worker.rss >> 20;
+        println!(
+            "  worker {} (process {}): {}, port {}, {} calls, {mib} MiB, {} s old",
+            worker.id, worker.pid, worker.state, worker.port, worker.calls, worker.age_s
+        );
+    }
     println!("  calls: {}, transactions: {}", status.load.calls, status.load.transactions);
     print_spool(spool);
 }

@@ -95,6 +95,9 @@ pub struct Engine {
     /// The actors that live as long as the node, by what an administrator is told when one is dead.
     vital: Vec<(String, Alive)>,
     generation: Cell<u64>,
+    /// When the directory in force came in force, and when it was last looked at.
+    in_force: Cell<Instant>,
+    looked_at: Cell<Instant>,
     /// What is wrong with a directory that was read but did not come in force.
     refused_directory: RefCell<Option<String>>,
 }
@@ -112,6 +115,7 @@ impl Engine {
     pub fn start(parts: Parts) -> Result<Engine, StartError> {
         let Parts { environment, placement, listeners, settings, spool, organisation, .. } = parts;
         let metrics = Arc::new(Metrics::new());
+        let started = environment.now();
         let courier = Courier::new(spool.clone(), parts.composer, parts.store);
         let (delivery, backlog) = Delivery::new(environment.clone(), spool.clone(), courier, metrics.clone());
         let delivery = placement.signalling.start(|_| delivery);
@@ -140,7 +144,8 @@ impl Engine {
         let published = router.published();
         let redirecting = redirecting(&listeners);
         let idle = parts.stream_idle;
-        let redirectors = Redirectors::start(&environment, &placement.signalling, &published, &redirecting, idle)?;
+        let redirectors =
+            Redirectors::start(&environment, &placement.signalling, &published, &redirecting, idle, &metrics)?;
         let router = placement.signalling.start(|_| router);
         vital.push(("calls go by an old directory: the call router does not answer".to_owned(), alive(&router)));
         vital.extend(redirectors.vital());
@@ -180,7 +185,7 @@ impl Engine {
             vital.push(("no calls are taken: the UM service does not answer".to_owned(), alive(service)));
         }
         Ok(Engine {
-            started: environment.now(),
+            started,
             environment,
             data: parts.data,
             node,
@@ -195,6 +200,8 @@ impl Engine {
             noted: RefCell::default(),
             vital,
             generation: Cell::new(generation),
+            in_force: Cell::new(started),
+            looked_at: Cell::new(started),
             refused_directory: RefCell::default(),
         })
     }
@@ -281,6 +288,9 @@ impl Engine {
     pub fn use_organisation(&self, organisation: Organisation) {
         self.refused_directory.take();
         self.generation.set(self.generation.get() + 1);
+        let now = self.environment.now();
+        self.in_force.set(now);
+        self.looked_at.set(now);
         let snapshot = Snapshot { generation: self.generation.get(), ..organisation.snapshot };
         let max_calls = max_calls(&organisation.directory, &self.node, self.max_calls);
         self.router.do_send(call_router::UseDirectory(organisation.directory));
@@ -290,6 +300,7 @@ impl Engine {
     /// A directory that is not valid was read; the one in force stays, and the status says why.
     pub fn refuse_directory(&self, faults: String) {
         self.refused_directory.replace(Some(faults));
+        self.looked_at.set(self.environment.now());
     }
 
     /// Replaces the worker that takes the calls; none is cut, none refused.

@@ -15,7 +15,6 @@ mod tests;
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 
 use self::labels::{Attempts, Calls, Gateway, Refusals, Router, why};
@@ -23,6 +22,8 @@ use self::registered::Figures;
 use crate::records::{CallDataRecord, OfferResult};
 
 pub use labels::{Answered, Delivered, RecycleReason, RefreshResult, RefusedBy, RefusedWhy, Transport, WorkerEnd};
+pub use prometheus_client::metrics::counter::Counter;
+
 pub use moment::{ComponentMoment, ConfigurationMoment, GatewayMoment, Moment, Process, WorkerMoment};
 
 /// The label of what no configuration names.

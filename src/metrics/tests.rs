@@ -101,9 +101,7 @@ fn a_moment_replaces_the_one_before_also_where_names_are_gone() {
 
 #[test]
 fn the_text_is_whole_and_every_figure_says_what_it_means() {
-    let metrics = Metrics::new();
-    metrics.delivered(Duration::from_millis(300));
-    let text = metrics.text();
+    let text = exercised().text();
     assert!(text.ends_with("# EOF\n"), "{text}");
     assert!(text.contains("ringpost_delivery_latency_seconds_bucket{le=\"0.5\"} 1"), "{text}");
     assert!(text.contains("ringpost_delivery_attempts_total{result=\"delivered\"} 1"), "{text}");
@@ -115,6 +113,76 @@ fn the_text_is_whole_and_every_figure_says_what_it_means() {
         assert!(name.starts_with("ringpost_") || name.starts_with("process_"), "{name}");
         assert!(text.contains(&format!("# HELP {name} ")), "{name}");
     }
+}
+
+#[test]
+fn the_dashboard_and_the_alerts_name_only_what_is_there() {
+    let text = exercised().text();
+    let shown: Vec<&str> = text.lines().filter_map(|line| line.split(['{', ' ']).next()).collect();
+    for file in ["grafana-dashboard.json", "prometheus-alerts.yml"] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(file);
+        let written = std::fs::read_to_string(path).unwrap();
+        let words = written.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let names: std::collections::BTreeSet<&str> =
+            words.filter(|word| word.starts_with("ringpost_") || word.starts_with("process_")).collect();
+        assert!(names.len() > 10, "{file}: {names:?}");
+        for name in names {
+            assert!(shown.contains(&name), "{file}: {name} is no figure of ours");
+        }
+    }
+}
+
+#[test]
+fn every_figure_is_in_the_documentation() {
+    let text = exercised().text();
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/monitoring.md");
+    let documentation = std::fs::read_to_string(path).unwrap();
+    for declared in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (name, of) = declared.split_once(' ').unwrap();
+        let suffix = match of {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        assert!(documentation.contains(&format!("`{name}{suffix}")), "{name}{suffix} is not in docs/monitoring.md");
+    }
+}
+
+#[test]
+fn what_has_not_happened_yet_is_shown_as_zero() {
+    let text = Metrics::new().text();
+    for line in [
+        "ringpost_worker_restarts_total{reason=\"died\"} 0",
+        "ringpost_refreshes_total{reason=\"invalid\"} 0",
+        "ringpost_delivery_attempts_total{result=\"parked\"} 0",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+}
+
+/// A node that has seen everything.
+fn exercised() -> Metrics {
+    let metrics = Metrics::new();
+    metrics.call_ended(&record());
+    metrics.call_refused(RefusedBy::UmWorker, 488);
+    metrics.answers(RefusedBy::CallRouter, Transport::Tcp, Answered::Forwarded).inc();
+    metrics.worker_died(WorkerEnd::Died);
+    metrics.worker_recycled(RecycleReason::Age);
+    metrics.refreshed(RefreshResult::Applied, Duration::from_millis(20));
+    metrics.gateway_changed("Loopback", true);
+    metrics.delivered(Duration::from_millis(300));
+    metrics.admin_answered(200);
+    metrics.observe(&Moment {
+        active: vec![("Loopback".into(), "Lab".into(), 1)],
+        failed: Some(0),
+        gateways: vec![GatewayMoment { name: "Loopback".into(), up: Some(true) }],
+        components: vec![ComponentMoment { component: "UMCallRouter".into(), state: "Active".into() }],
+        workers: vec![WorkerMoment { port: 5065, state: "current".into(), calls: 1, rss: 1, age_s: 1.0 }],
+        configuration: Some(ConfigurationMoment::default()),
+        process: Some(Process::default()),
+        ..Moment::default()
+    });
+    metrics
 }
 
 fn record() -> CallDataRecord {

@@ -253,7 +253,7 @@ fn tone_has_ended(heard: &[i16]) -> bool {
     loud >= 20 && frames.last() == Some(&true)
 }
 
-fn field<'a>(message: &'a str, name: &str) -> &'a str {
+pub fn field<'a>(message: &'a str, name: &str) -> &'a str {
     let line = message.lines().find(|line| line.split(':').next().is_some_and(|n| n.eq_ignore_ascii_case(name)));
     line.and_then(|line| line.split_once(':')).map_or("", |(_, value)| value.trim())
 }

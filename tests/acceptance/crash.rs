@@ -50,11 +50,51 @@ impl Stage {
     fn pace(self, chance: &mut Chance) -> (Duration, Duration) {
         let (listens, speaks) = match self {
             // until the kill comes, from its beginning on or for a while
-            Stage::Recording => (chance.below(4000), 20_000),
+            Stage::Recording => (chance.below(4000), 12_000),
             // long enough to be owed
             Stage::Finishing | Stage::Delivery => (0, 3700 + chance.below(500)),
         };
         (Duration::from_millis(listens), Duration::from_millis(speaks))
+    }
+}
+
+/// What is killed.
+#[derive(Debug, Clone, Copy)]
+enum Victim {
+    /// The node and its worker: the machine stops.
+    Both,
+    /// Calls go on, and the next node finds them.
+    Node,
+    /// The node starts another.
+    Worker,
+}
+
+impl Victim {
+    /// In turn.
+    const ALL: [Victim; 4] = [Victim::Both, Victim::Worker, Victim::Both, Victim::Node];
+
+    fn is_killed(self, node: &mut Node) {
+        match self {
+            Victim::Both => node.kill(),
+            Victim::Node => node.kill_node(),
+            Victim::Worker => node.kill_workers(),
+        }
+    }
+
+    fn is_killed_again(self, node: &mut Node) {
+        match self {
+            // one that dies too often is given longer and longer pauses
+            Victim::Worker => {}
+            Victim::Both | Victim::Node => self.is_killed(node),
+        }
+    }
+
+    fn is_restarted(self, node: &mut Node) {
+        match self {
+            // not by us
+            Victim::Worker => {}
+            Victim::Both | Victim::Node => node.restart(),
+        }
     }
 }
 
@@ -82,15 +122,15 @@ fn crash_again_and_again(stage: Stage, seed: u64) {
     let mut chance = Chance(seed);
     let mut node = Node::start();
     let mut left = Vec::new();
-    for _ in 0..KILLS {
-        left.extend(calls_until_killed(&mut node, stage, &mut chance));
+    for victim in Victim::ALL.into_iter().cycle().take(KILLS) {
+        left.extend(calls_until_killed(&mut node, stage, victim, &mut chance));
         // it dies again while it takes up what it finds
         for _ in 0..chance.below(3) {
-            node.restart();
+            victim.is_restarted(&mut node);
             thread::sleep(Duration::from_millis(chance.below(400)));
-            node.kill();
+            victim.is_killed_again(&mut node);
         }
-        node.restart();
+        victim.is_restarted(&mut node);
         node.wait_until_ready();
     }
     let mails = node.mails_when_idle();
@@ -100,7 +140,7 @@ fn crash_again_and_again(stage: Stage, seed: u64) {
 }
 
 /// Many callers at once, and a kill at the given stage of one of them.
-fn calls_until_killed(node: &mut Node, stage: Stage, chance: &mut Chance) -> Vec<Left> {
+fn calls_until_killed(node: &mut Node, stage: Stage, victim: Victim, chance: &mut Chance) -> Vec<Left> {
     let line = Line::default();
     let (reached, stages) = mpsc::channel();
     let callers: Vec<_> = (0..CALLERS)
@@ -120,8 +160,11 @@ fn calls_until_killed(node: &mut Node, stage: Stage, chance: &mut Chance) -> Vec
         // near its beginning as a rule
         Stage::Delivery => Duration::from_micros(chance.below(800_000) >> chance.below(6)),
     });
-    node.kill();
-    line.cut();
+    victim.is_killed(node);
+    // calls do not notice that a node is away
+    if !matches!(victim, Victim::Node) {
+        line.cut();
+    }
     callers.into_iter().filter_map(|caller| caller.join().expect("a caller's call goes well")).collect()
 }
 
@@ -156,6 +199,8 @@ fn converse(call: &mut Call, habits: Habits, left: &mut Left, reached: &Sender<S
     }
     call.press('#')?;
     left.stops_speaking();
+    // nobody chooses from a menu before it begins
+    call.talk(Duration::from_millis(100))?;
     call.press('1')?;
     call.listen_anew();
     tell(Stage::Finishing);

@@ -3,6 +3,7 @@
 mod baresip;
 mod caller;
 mod crash;
+mod http;
 #[path = "../support/mail.rs"]
 #[allow(dead_code)] // these tests need one of its servers
 mod mail;
@@ -14,5 +15,6 @@ mod scenarios;
 mod smtp;
 mod soak;
 mod sound;
+mod systemd;
 mod wire;
 mod workers;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::caller::{Call, Line};
+use crate::caller::{Call, Line, field};
 use crate::node::{Mail, Node, kill, pause};
 use crate::peers::require;
 
@@ -173,6 +173,78 @@ fn a_new_program_replaces_the_worker_under_load_and_no_call_fails() {
         assert!(Instant::now() < deadline, "the old worker does not end: {:?}", node.workers());
         pause();
     }
+}
+
+/// Calls a second, each a redirect and a call of its own.
+const RATE: u32 = 50;
+const REDIRECTED: usize = 1500;
+
+#[test]
+fn the_service_redirects_calls_while_workers_are_replaced_again_and_again_and_none_fails() {
+    let node = Node::start();
+    let service = node.service();
+    thread::scope(|scope| {
+        let pace = Duration::from_secs(1) / RATE;
+        let begun = Instant::now();
+        let calls: Vec<_> = (0..REDIRECTED as u32)
+            .map(|number| {
+                thread::sleep((begun + pace * number).saturating_duration_since(Instant::now()));
+                // the next change waits until the last old worker has ended
+                if number % (RATE * 4) == RATE {
+                    assert!(node.command(&["worker", "recycle"]).stdout(Stdio::null()).status().unwrap().success());
+                }
+                scope.spawn(move || redirected_call(service, number))
+            })
+            .collect();
+        let ports: BTreeSet<_> = calls.into_iter().map(|call| call.join().unwrap()).collect();
+        assert_eq!(ports.len(), 2, "both workers had calls: {ports:?}");
+    });
+    assert_eq!(node.mails_when_idle().len(), REDIRECTED, "each call is known");
+}
+
+/// A call that is told where the worker is, goes there, and ends; the worker's port.
+fn redirected_call(service: SocketAddr, number: u32) -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let local = socket.local_addr().unwrap();
+    let request = |method: &str, cseq: u32, to: &str, body: &str| {
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        format!(
+            "{method} sip:1001@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK{number}{method}{cseq};rport\r\n\
+             From: <sip:+14255550100@{local}>;tag=r{number}\r\nTo: {to}\r\nCall-ID: r{number}@{local}\r\n\
+             CSeq: {cseq} {method}\r\nContact: <sip:caller@{local}>\r\nMax-Forwards: 70\r\n{kind}\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    // sent until its final answer has come
+    let ask = |message: &str, cseq: &str, to: SocketAddr, expected: &str| -> String {
+        let mut buffer = [0; 4096];
+        for _ in 0..20 {
+            socket.send_to(message.as_bytes(), to).unwrap();
+            while let Ok(length) = socket.recv(&mut buffer) {
+                let answer = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                if !answer.starts_with("SIP/2.0 1") && field(&answer, "CSeq") == cseq {
+                    assert!(answer.starts_with(expected), "call {number}: {answer}");
+                    return answer;
+                }
+            }
+        }
+        panic!("call {number}: no answer to {message}");
+    };
+    let sdp = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n";
+    let to = "<sip:1001@127.0.0.1>";
+    let answer = ask(&request("INVITE", 1, to, sdp), "1 INVITE", service, "SIP/2.0 302");
+    socket.send_to(request("ACK", 1, field(&answer, "To"), "").as_bytes(), service).unwrap();
+    let contact = field(&answer, "Contact");
+    let place = contact.split(['@', ';', '>']).find(|part| part.starts_with("127.0.0.1:")).unwrap_or_default();
+    let worker: SocketAddr = place.parse().unwrap_or_else(|_| panic!("call {number}: {contact}"));
+    let answer = ask(&request("INVITE", 2, to, sdp), "2 INVITE", worker, "SIP/2.0 200");
+    let to = field(&answer, "To");
+    socket.send_to(request("ACK", 2, to, "").as_bytes(), worker).unwrap();
+    thread::sleep(Duration::from_millis(200));
+    ask(&request("BYE", 3, to, ""), "3 BYE", worker, "SIP/2.0 200");
+    worker.port()
 }
 
 /// So many calls of sipp at fifty a second; none may fail.

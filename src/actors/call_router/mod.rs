@@ -4,6 +4,7 @@
 //! No message of a peer passes through the [`CallRouter`]: each [`Redirector`] reads the view where it lies, so that a
 //! call costs no hop between actors.
 
+mod counted;
 mod redirector;
 mod stream;
 
@@ -15,12 +16,14 @@ use std::time::Duration;
 use actix::prelude::*;
 use arc_swap::ArcSwap;
 
+pub use counted::Counted;
 pub use redirector::Redirector;
 pub use stream::StreamRedirector;
 
 use super::um_service::WorkerChanged;
 use crate::directory::{Directory, HostName};
 use crate::engine::{Alive, Environment, Place, alive};
+use crate::metrics::{self, Metrics};
 use crate::routing::{Role, View};
 
 /// The view in force, for whoever answers a message.
@@ -145,6 +148,7 @@ impl Redirectors {
         published: &Published,
         addresses: &[(Role, SocketAddr)],
         idle_timeout: Duration,
+        metrics: &Arc<Metrics>,
     ) -> Result<Redirectors, CannotListen> {
         let mut sockets = Vec::new();
         let mut listeners = Vec::new();
@@ -154,13 +158,15 @@ impl Redirectors {
             listeners.push((*role, environment.listen(*address).map_err(failed("TCP"))?));
         }
         let datagram = sockets.into_iter().map(|(role, socket)| {
-            let redirector = Redirector::new(environment.clone(), socket.clone(), role, published.clone());
+            let counted = Counted::new(metrics, role, metrics::Transport::Udp);
+            let redirector = Redirector::new(environment.clone(), socket.clone(), role, published.clone(), counted);
             (socket.local(), place.start(|_| redirector))
         });
         let stream = listeners.into_iter().map(|(role, listener)| {
             let local = listener.local();
+            let counted = Counted::new(metrics, role, metrics::Transport::Tcp);
             let redirector =
-                StreamRedirector::new(environment.clone(), listener, role, published.clone(), idle_timeout);
+                StreamRedirector::new(environment.clone(), listener, role, published.clone(), idle_timeout, counted);
             (local, place.start(|_| redirector))
         });
         Ok(Redirectors { datagram: datagram.collect(), stream: stream.collect() })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::Published;
+use super::{Counted, Published};
 use crate::directory::Directory;
 use crate::engine::Environment;
 use crate::engine::environment::DatagramSocket;
@@ -21,6 +21,7 @@ pub struct Redirector {
     socket: Arc<dyn DatagramSocket>,
     role: Role,
     published: Published,
+    counted: Counted,
     ways: Option<Ways>,
 }
 
@@ -30,9 +31,10 @@ impl Redirector {
         socket: Arc<dyn DatagramSocket>,
         role: Role,
         published: Published,
+        counted: Counted,
     ) -> Redirector {
         let ways = Some(Ways::new(environment, socket.local()));
-        Redirector { socket, role, published, ways }
+        Redirector { socket, role, published, counted, ways }
     }
 }
 
@@ -41,12 +43,12 @@ impl Actor for Redirector {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let Some(ways) = self.ways.take() else { return };
-        let serving = serve(self.socket.clone(), self.role, self.published.clone(), ways);
+        let serving = serve(self.socket.clone(), self.role, self.published.clone(), self.counted.clone(), ways);
         ctx.spawn(serving.into_actor(self).map(|(), _, ctx| ctx.stop()));
     }
 }
 
-async fn serve(socket: Arc<dyn DatagramSocket>, role: Role, published: Published, mut ways: Ways) {
+async fn serve(socket: Arc<dyn DatagramSocket>, role: Role, published: Published, counted: Counted, mut ways: Ways) {
     let mut exchange = socket.clone().exchange();
     loop {
         if let Err(error) = poll_fn(|cx| socket.poll_readable(cx)).await {
@@ -60,7 +62,9 @@ async fn serve(socket: Arc<dyn DatagramSocket>, role: Role, published: Published
             }
             let flow =
                 Flow { transport: Transport::Udp, local: ways.local(&view, remote.ip()), remote, connection: None };
-            match answer(&view, role, bytes, flow, out) {
+            let answer = answer(&view, role, bytes, flow, out);
+            counted.count(&answer, out);
+            match answer {
                 Answer::Nothing => None,
                 Answer::Respond(to) | Answer::Forward(to) => Some(to),
                 Answer::Refuse(to, refused) => {

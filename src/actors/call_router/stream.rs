@@ -9,8 +9,8 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::Published;
 use super::redirector::{Ways, report};
+use super::{Counted, Published};
 use crate::engine::Environment;
 use crate::engine::environment::{BoxStream, StreamListener};
 use crate::protocol::sip::framing::{Frame, FrameError, Framer, Limits, PONG};
@@ -28,6 +28,7 @@ pub struct StreamRedirector {
     role: Role,
     published: Published,
     idle_timeout: Duration,
+    counted: Counted,
 }
 
 impl StreamRedirector {
@@ -37,8 +38,9 @@ impl StreamRedirector {
         role: Role,
         published: Published,
         idle_timeout: Duration,
+        counted: Counted,
     ) -> StreamRedirector {
-        StreamRedirector { environment, listener: Some(listener), role, published, idle_timeout }
+        StreamRedirector { environment, listener: Some(listener), role, published, idle_timeout, counted }
     }
 }
 
@@ -48,14 +50,15 @@ impl Actor for StreamRedirector {
     fn started(&mut self, ctx: &mut Self::Context) {
         let Some(mut listener) = self.listener.take() else { return };
         let (environment, role, published) = (self.environment.clone(), self.role, self.published.clone());
-        let idle_timeout = self.idle_timeout;
+        let (idle_timeout, counted) = (self.idle_timeout, self.counted.clone());
         let accepting = async move {
             let local = listener.local();
             loop {
                 match poll_fn(|cx| listener.poll_accept(cx)).await {
                     Ok((stream, remote)) => {
                         let ways = Ways::new(environment.clone(), local);
-                        let connection = Connection { role, published: published.clone(), ways, remote };
+                        let connection =
+                            Connection { role, published: published.clone(), counted: counted.clone(), ways, remote };
                         actix_rt::spawn(connection.serve(stream, idle_timeout));
                     }
                     Err(error) => {
@@ -73,6 +76,7 @@ impl Actor for StreamRedirector {
 struct Connection {
     role: Role,
     published: Published,
+    counted: Counted,
     ways: Ways,
     remote: SocketAddr,
 }
@@ -110,15 +114,19 @@ impl Connection {
         while let Some(frame) = framer.next() {
             match frame {
                 Ok(Frame::Ping) => answers.extend_from_slice(PONG),
-                Ok(Frame::Message(bytes)) => match answer(&view, self.role, &bytes, flow, scratch) {
-                    // nothing is sent on over streams: `routing::proxy` refuses what would have to be
-                    Answer::Nothing | Answer::Forward(_) => {}
-                    Answer::Respond(_) => answers.extend_from_slice(scratch),
-                    Answer::Refuse(_, refused) => {
-                        report(self.role, self.remote, &refused);
-                        answers.extend_from_slice(scratch);
+                Ok(Frame::Message(bytes)) => {
+                    let answer = answer(&view, self.role, &bytes, flow, scratch);
+                    self.counted.count(&answer, scratch);
+                    match answer {
+                        // `routing::proxy` refuses what would have to be sent on over a stream
+                        Answer::Nothing | Answer::Forward(_) => {}
+                        Answer::Respond(_) => answers.extend_from_slice(scratch),
+                        Answer::Refuse(_, refused) => {
+                            report(self.role, self.remote, &refused);
+                            answers.extend_from_slice(scratch);
+                        }
                     }
-                },
+                }
                 Err(error) => {
                     tracing::warn!(remote = %self.remote, %error, "stream cannot be framed: closed");
                     answers.extend(last_words(&error));

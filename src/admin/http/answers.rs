@@ -22,6 +22,7 @@ pub enum Shape {
 }
 
 pub fn response(answer: Answer, shape: Shape, csv: bool) -> HttpResponse {
+    let is_made = shape == Shape::Made && matches!(&answer, Answer::Changed(changed) if !changed.what_if);
     let body = match answer {
         Answer::Refused(refusal) => return refused(&refusal),
         Answer::Status(status) => serde_json::to_value(status),
@@ -34,7 +35,7 @@ pub fn response(answer: Answer, shape: Shape, csv: bool) -> HttpResponse {
         Answer::Rows(rows) => serde_json::to_value(rows),
         Answer::Done(sentence) => Ok(json!({ "done": sentence })),
     };
-    let status = if shape == Shape::Made { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if is_made { StatusCode::CREATED } else { StatusCode::OK };
     match body {
         Ok(body) => HttpResponse::build(status).json(body),
         Err(error) => refused(&Refusal::new(Reason::Failed, error.to_string())),

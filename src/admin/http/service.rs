@@ -6,18 +6,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::{StatusCode, header};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
-use actix_web::{Error, HttpRequest, HttpResponse, guard};
+use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, guard};
 use serde_json::json;
 
 use super::answers::{error, refused, response};
 use super::desk::Desk;
+use super::openapi;
 use super::operations::{Given, Method, Operation, operations};
 use super::tokens::{Role, Tokens};
-use super::{answers::Shape, openapi};
 use crate::metrics::{CONTENT_TYPE, Metrics};
 
 /// Octets of a request's body.
@@ -98,11 +98,11 @@ async fn ready(office: Data<Office>) -> HttpResponse {
 
 async fn serve(operation: &Operation, request: &HttpRequest, body: &Bytes, office: &Office) -> HttpResponse {
     if let Err(denied) = admit(request, operation.role, office) {
-        return denied;
+        return denied.response();
     }
     let given = match given(operation, request, body) {
         Ok(given) => given,
-        Err(denied) => return denied,
+        Err(denied) => return denied.response(),
     };
     let csv = match given.query.get("format").map(String::as_str) {
         Some("csv") => true,
@@ -111,28 +111,32 @@ async fn serve(operation: &Operation, request: &HttpRequest, body: &Bytes, offic
         Some(_) => return error(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "format: json or csv"),
     };
     match operation.command(&given) {
-        Ok(command) => {
-            let shape = match given.query.get("what_if").is_some() && operation.shape == Shape::Made {
-                true => Shape::Changed,
-                false => operation.shape,
-            };
-            response(office.desk.command(command).await, shape, csv)
-        }
+        Ok(command) => response(office.desk.command(command).await, operation.shape, csv),
         Err(refusal) => refused(&refusal),
     }
 }
 
-/// 401 without a token we know, 403 with one that does not reach so far (RFC 6750 3.1).
-fn admit(request: &HttpRequest, needed: Role, office: &Office) -> Result<(), HttpResponse> {
-    let unknown = |message: &str| {
-        let mut response = error(StatusCode::UNAUTHORIZED, "unauthorized", message);
-        let challenge = header::HeaderValue::from_static("Bearer realm=\"ringpost\"");
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+/// A request that asks nobody: status, reason and sentence.
+struct Denied(StatusCode, &'static str, String);
+
+impl Denied {
+    fn response(&self) -> HttpResponse {
+        let mut response = error(self.0, self.1, &self.2);
+        if self.0 == StatusCode::UNAUTHORIZED {
+            let challenge = header::HeaderValue::from_static("Bearer realm=\"ringpost\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
         response
-    };
+    }
+}
+
+/// 401 without a token we know, 403 with one that does not reach so far (RFC 6750 3.1).
+fn admit(request: &HttpRequest, needed: Role, office: &Office) -> Result<(), Denied> {
+    let unknown = |message: &str| Denied(StatusCode::UNAUTHORIZED, "unauthorized", message.to_owned());
     let tokens = Tokens::read(&office.tokens).map_err(|fault| {
         tracing::error!(%fault, "no token is known: the administration by HTTP answers nobody");
-        error(StatusCode::SERVICE_UNAVAILABLE, "failed", "the token file cannot be used; the log says why")
+        let message = "the token file cannot be used; the log says why".to_owned();
+        Denied(StatusCode::SERVICE_UNAVAILABLE, "failed", message)
     })?;
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let secret =
@@ -143,7 +147,8 @@ fn admit(request: &HttpRequest, needed: Role, office: &Office) -> Result<(), Htt
     match tokens.find(secret.trim()) {
         None => Err(unknown("the token is not known")),
         Some((role, _)) if role < needed => {
-            Err(error(StatusCode::FORBIDDEN, "forbidden", "the token is for reading; this needs the role manage"))
+            let message = "the token is for reading; this needs the role manage".to_owned();
+            Err(Denied(StatusCode::FORBIDDEN, "forbidden", message))
         }
         Some((_, name)) => {
             if needed == Role::Manage {
@@ -154,15 +159,15 @@ fn admit(request: &HttpRequest, needed: Role, office: &Office) -> Result<(), Htt
     }
 }
 
-fn given(operation: &Operation, request: &HttpRequest, body: &Bytes) -> Result<Given, HttpResponse> {
-    let bad = |message: String| error(StatusCode::BAD_REQUEST, "bad_request", &message);
+fn given(operation: &Operation, request: &HttpRequest, body: &Bytes) -> Result<Given, Denied> {
+    let bad = |message: String| Denied(StatusCode::BAD_REQUEST, "bad_request", message);
     let query = web::Query::<BTreeMap<String, String>>::from_query(request.query_string());
     let query = query.map_err(|fault| bad(format!("the query cannot be read: {fault}")))?.into_inner();
     let identity = match request.match_info().is_empty() {
         true => None,
         false => {
-            let segment = web::Path::<String>::try_from_request(request);
-            Some(segment.map_err(|fault| bad(format!("the path cannot be read: {fault}")))?)
+            let segment = web::Path::<String>::from_request(request, &mut Payload::None).into_inner();
+            Some(segment.map_err(|fault| bad(format!("the path cannot be read: {fault}")))?.into_inner())
         }
     };
     let body = match body.is_empty() {
@@ -190,18 +195,4 @@ async fn log(
     let peer = request.peer_addr().map(tracing::field::display);
     tracing::debug!(event = "http", peer, method = %request.method(), path = request.path(), status);
     Ok(response)
-}
-
-/// The one segment of a path, decoded.
-trait Segment: Sized {
-    fn try_from_request(request: &HttpRequest) -> Result<String, String>;
-}
-
-impl Segment for web::Path<String> {
-    fn try_from_request(request: &HttpRequest) -> Result<String, String> {
-        use actix_web::FromRequest;
-        use actix_web::dev::Payload;
-        let path = web::Path::<String>::from_request(request, &mut Payload::None).into_inner();
-        path.map(web::Path::into_inner).map_err(|error| error.to_string())
-    }
 }

@@ -17,6 +17,8 @@ impl Engine {
     pub async fn observe(&self, process: Option<Process>) {
         let (status, failed) = self.look().await;
         let waits = |since| self.environment.wall().duration_since(since).as_secs_f64().max(0.0);
+        let now = self.environment.now();
+        let since = |then| now.saturating_duration_since(then).as_secs_f64();
         let report = self.report().await;
         let invalid = self.refused_directory.borrow().is_some();
         let workers = status.workers.iter().map(|worker| WorkerMoment {
@@ -42,8 +44,9 @@ impl Engine {
             problems: status.problems.len(),
             configuration: Some(ConfigurationMoment {
                 generation: self.generation.get(),
+                in_force_s: since(self.in_force.get()),
+                refresh_age_s: since(self.looked_at.get()),
                 faults: invalid.into(),
-                ..ConfigurationMoment::default()
             }),
             workers: workers.collect(),
             process,

@@ -168,6 +168,8 @@ pub struct Supervision {
     build: Option<(String, Instant)>,
     /// Starts that came to nothing, one after another.
     failures: u32,
+    /// How many of them since one last became ready: perhaps somebody else has the ports.
+    unready: usize,
     /// Why the last of them did.
     last_failure: Option<String>,
     not_before: Option<Instant>,
@@ -190,6 +192,7 @@ impl Supervision {
             workers: BTreeMap::new(),
             build: None,
             failures: 0,
+            unready: 0,
             last_failure: None,
             not_before: None,
             adopting: None,
@@ -304,6 +307,7 @@ impl Supervision {
             (known.state, known.since) = (State::Current, now);
         }
         self.replacement = None;
+        self.unready = 0;
         self.not_before = None;
         self.last_failure = None;
         out.push(Command::Current(Some(port)));
@@ -354,6 +358,7 @@ impl Supervision {
             }
             State::Starting | State::Killed => {
                 self.deaths += 1;
+                self.unready += 1;
                 let why = self.last_failure.take().filter(|_| known.state == State::Starting).unwrap_or(how);
                 self.failed(now, why);
             }
@@ -445,9 +450,12 @@ impl Supervision {
         out.push(Command::Start { worker, slot });
     }
 
-    /// A slot whose ports nobody holds.
+    /// A slot whose ports no worker of ours holds; another one each time than where nobody got ready.
     fn free_slot(&self) -> Option<usize> {
-        (0..self.terms.ports.len()).find(|slot| self.workers.values().all(|known| known.slot != *slot))
+        let slots = self.terms.ports.len();
+        (0..slots)
+            .map(|slot| (slot + self.unready) % slots)
+            .find(|slot| self.workers.values().all(|known| known.slot != *slot))
     }
 }
 

@@ -141,6 +141,17 @@ fn one_that_cannot_begin_says_why() {
 }
 
 #[test]
+fn where_one_cannot_begin_the_next_one_is_not_tried() {
+    let mut desk = Desk::begun(0);
+    desk.tell(Event::Begin { living: 0 });
+    desk.tell(Event::CannotStart { worker: id(1), reason: "port 5065 is taken".to_owned() });
+    assert_eq!(desk.ended(1).last(), Some(&start(2, 1)));
+    assert_eq!(desk.ready(2, 5067), [Command::Current(Some(5067))]);
+    assert_eq!(desk.ended(2), [bury(2), Command::Current(None)]);
+    assert_eq!(desk.later(1.0), [start(3, 0)]);
+}
+
+#[test]
 fn a_start_that_fails_is_tried_again() {
     let mut desk = Desk::begun(0);
     desk.tell(Event::Begin { living: 0 });

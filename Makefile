@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 
-.PHONY: run build test check peers bench prompts man
+.PHONY: run build test check peers bench bench-router prompts man
 
 run: build ## build, start the node with config/ as shipped
 	@target/release/ringpost serve
@@ -25,6 +25,9 @@ test: peers ## everything: unit, property, flows on virtual time, real calls
 
 bench: ## what a call costs; docs/PERFORMANCE.md keeps the figures
 	cargo bench --locked
+
+bench-router: build ## what a redirected call costs beside Kamailio; docs/PERFORMANCE.md keeps the figures
+	@benches/router/run
 
 prompts: ## render prompts/*/catalogue.toml to sound files (needs what docs/prompts.md names)
 	scripts/render-prompts

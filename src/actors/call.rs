@@ -10,7 +10,7 @@ use super::rtp_ports::MediaSockets;
 use super::sip_endpoint::Incoming;
 use super::um_worker::{Equipment, RETRY_AFTER};
 use crate::apps::{CallAnsweringSetup, CalledName};
-use crate::directory::{Destination, Directory, Mailbox, ReasonForCall, Resolved};
+use crate::directory::{Destination, Directory, GatewayAddress, Mailbox, ReasonForCall, Resolved, Service};
 use crate::engine::Environment;
 use crate::engine::environment::blocking;
 use crate::mailbox::greetings::Recorded;
@@ -20,7 +20,7 @@ use crate::protocol::sdp::{Codec, LocalMedia};
 use crate::protocol::sip::calling_party::{CallingParty, calling_party};
 use crate::protocol::sip::dialog::{Refusal, Setup};
 use crate::protocol::sip::{Flow, HeaderName, Request, Status, Transport};
-use crate::routing::understand;
+use crate::routing::{peer_of, understand};
 
 /// A call for a mailbox.
 pub struct Call {
@@ -54,7 +54,8 @@ impl Call {
     ) -> Result<Call, Refusal> {
         let Incoming { request, flow, .. } = incoming;
         let calling = calling_party(request);
-        let resolved = understand(request, flow.remote, calling.as_ref(), directory)?;
+        let peer = peer_of(request, flow.remote, |ip| is_ours(ip, directory, &*equipment.environment));
+        let resolved = understand(request, peer, calling.as_ref(), directory)?;
         let (mailbox, reason) = match &resolved.destination {
             Destination::CallAnswering { mailbox, reason } => (mailbox.clone(), *reason),
             Destination::SubscriberAccess => {
@@ -75,7 +76,7 @@ impl Call {
             details,
             mailbox,
             address,
-            peer: flow.remote.ip(),
+            peer: peer.ip(),
             rtp_port: sockets.rtp.local().port(),
             sockets: Some(sockets),
             withheld: calling.is_none_or(|calling| calling.withheld),
@@ -173,6 +174,13 @@ impl Greetings {
 
 const GREETING: &str = "greeting";
 const NAME: &str = "name";
+
+/// An address of this machine, or of another server: a call router there may send calls on.
+fn is_ours(ip: IpAddr, directory: &Directory, environment: &dyn Environment) -> bool {
+    let another = |service: &Arc<Service>| service.address == Some(GatewayAddress::Ip(ip.to_canonical()));
+    // the way to ourselves begins where it ends
+    directory.services().iter().any(another) || environment.address_towards(ip).is_ok_and(|own| own == ip)
+}
 
 fn details(
     request: &Request,

@@ -96,10 +96,10 @@ pub trait DatagramSocket: Send + Sync {
 pub type Reply<'r> = &'r mut dyn FnMut(SocketAddr, &[u8], &mut Vec<u8>) -> Option<SocketAddr>;
 
 /// A datagram socket on which datagrams are answered, as many at a time as it can.
-pub trait Exchange: Send {
-    /// Hands over what waits, at most a batch, and sends the answers. When nothing waits,
-    /// [`DatagramSocket::poll_readable`] tells when to come back.
-    fn exchange(&mut self, reply: Reply<'_>);
+pub trait Exchange {
+    /// Hands over what waits, at most a batch, and sends the answers; true when more may be waiting. When nothing
+    /// waits, [`DatagramSocket::poll_readable`] tells when to come back.
+    fn exchange(&mut self, reply: Reply<'_>) -> bool;
 }
 
 /// One datagram at a time, on any socket.
@@ -121,16 +121,17 @@ impl OneByOne {
 }
 
 impl Exchange for OneByOne {
-    fn exchange(&mut self, reply: Reply<'_>) {
+    fn exchange(&mut self, reply: Reply<'_>) -> bool {
         for _ in 0..BURST {
             // an error here is either "nothing more" or the report of an earlier datagram that found nobody
-            let Ok((length, from)) = self.socket.try_receive(&mut self.received) else { return };
+            let Ok((length, from)) = self.socket.try_receive(&mut self.received) else { return false };
             self.answer.clear();
             if let Some(to) = reply(from, self.received.get(..length).unwrap_or_default(), &mut self.answer) {
                 // lost, as on any network
                 let _ = self.socket.send(&self.answer, to);
             }
         }
+        true
     }
 }
 

@@ -2,7 +2,7 @@
 //! Knows: the operating system. Must not: know what is sent, or why.
 
 use std::cell::RefCell;
-use std::io::{self, ErrorKind, IoSliceMut};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::disk::{Disk, RealDisk};
 use super::environment::{
-    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, LocalListener, MediaSocket, OneByOne, StreamListener,
+    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, LocalListener, MAX_DATAGRAM, MediaSocket, Reply,
+    StreamListener,
 };
 use super::processes::Processes;
 use super::real_processes::RealProcesses;
@@ -162,7 +163,63 @@ impl DatagramSocket for RealDatagramSocket {
     }
 
     fn exchange(self: Arc<Self>) -> Box<dyn Exchange> {
-        Box::new(OneByOne::new(self))
+        Box::new(RealExchange {
+            socket: self,
+            received: MultiHeaders::preallocate(SIP_BATCH, None),
+            sent: MultiHeaders::preallocate(SIP_BATCH, None),
+            buffers: (0..SIP_BATCH).map(|_| vec![0; MAX_DATAGRAM].into_boxed_slice()).collect(),
+            answers: vec![(Vec::new(), None); SIP_BATCH],
+        })
+    }
+}
+
+/// SIP datagrams read, and answers sent, by one system call.
+const SIP_BATCH: usize = 8;
+
+/// Reads and answers a batch by two system calls.
+struct RealExchange {
+    socket: Arc<RealDatagramSocket>,
+    received: MultiHeaders<SockaddrStorage>,
+    sent: MultiHeaders<SockaddrStorage>,
+    buffers: Vec<Box<[u8]>>,
+    /// What is sent back, in order, and to whom.
+    answers: Vec<(Vec<u8>, Option<SocketAddr>)>,
+}
+
+impl Exchange for RealExchange {
+    fn exchange(&mut self, reply: Reply<'_>) -> bool {
+        let RealExchange { socket, received, sent, buffers, answers } = self;
+        let fd = socket.socket.as_raw_fd();
+        let mut count = 0;
+        // a batch that is not full has emptied the socket: tokio waits for the kernel's next word without asking again
+        let read = || {
+            let mut slices: Vec<_> = buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
+            let mut got = 0;
+            let messages = recvmmsg(fd, received, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None);
+            for message in messages.map_err(io::Error::from)? {
+                got += 1;
+                let (Some(from), Some(bytes)) = (message.address.and_then(socket_addr), message.iovs().next()) else {
+                    continue;
+                };
+                let Some((answer, to)) = answers.get_mut(count) else { break };
+                answer.clear();
+                *to = reply(from, bytes, answer);
+                count += usize::from(to.is_some());
+            }
+            if got < SIP_BATCH { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        };
+        // an error is either "nothing more" or the report of an earlier datagram that found nobody
+        let full = socket.socket.try_io(tokio::io::Interest::READABLE, read).is_ok();
+        let mut first = 0;
+        while first < count {
+            let waiting = answers.get(first..count).unwrap_or_default();
+            let slices: Vec<_> = waiting.iter().map(|(bytes, _)| [IoSlice::new(bytes)]).collect();
+            let to: Vec<_> = waiting.iter().map(|(_, to)| to.map(SockaddrStorage::from)).collect();
+            let went = sendmmsg(fd, sent, &slices, &to, [], MsgFlags::MSG_DONTWAIT).map(Iterator::count);
+            // the first one that was not sent is lost, as on any network; the others get their turn
+            first += went.unwrap_or(0).max(1);
+        }
+        full
     }
 }
 

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use super::decision::{RETRY_LATER, decide, unavailable};
+use super::proxy::{self, Passage};
 use super::understand::understand;
 use super::view::View;
 use super::{Role, contact, fast};
@@ -24,7 +25,9 @@ pub enum Answer {
     Nothing,
     /// A response: over UDP to this address, over a stream along the connection that the request came by.
     Respond(SocketAddr),
-    /// The same, and somebody should know: a call was refused.
+    /// Not an answer but the message itself, changed, goes on to this address.
+    Forward(SocketAddr),
+    /// A response, and somebody should know: a call was refused.
     Refuse(SocketAddr, Box<Refused>),
 }
 
@@ -52,8 +55,11 @@ pub fn answer(view: &View, role: Role, bytes: &[u8], flow: Flow, out: &mut Vec<u
 pub(super) fn answer_any(view: &View, role: Role, bytes: &[u8], flow: Flow, out: &mut Vec<u8>) -> Answer {
     let mut request = match Message::parse(bytes) {
         Ok(Message::Request(request)) => request,
-        // nothing was asked
-        Ok(Message::Response(_)) => return Answer::Nothing,
+        Ok(Message::Response(response)) => {
+            let Some((response, to)) = proxy::response(view, response, flow) else { return Answer::Nothing };
+            out.extend_from_slice(&response.to_bytes());
+            return Answer::Forward(to);
+        }
         Err(error) => {
             let Some(response) = unreadable(bytes, &error) else { return Answer::Nothing };
             return send(view, response, flow, out);
@@ -63,7 +69,20 @@ pub(super) fn answer_any(view: &View, role: Role, bytes: &[u8], flow: Flow, out:
     let Some(via) = Via::top(&request.headers) else { return Answer::Nothing };
     let tag = tag(view.seed, &request.headers);
     stamp(&mut request, &via, flow.remote);
-    match respond(view, role, &request, flow) {
+    let passage = match screen(&request) {
+        Ok(()) => proxy::request(view, role, &request, flow),
+        Err(_) => Passage::Ours,
+    };
+    let response = match passage {
+        Passage::Ours => respond(view, role, &request, flow),
+        Passage::Refused(refusal) => Some(Err(refusal)),
+        Passage::Lost => None,
+        Passage::On(onward, to) => {
+            out.extend_from_slice(&onward.to_bytes());
+            return Answer::Forward(to);
+        }
+    };
+    match response {
         None => Answer::Nothing,
         Some(Ok(response)) => send(view, response.with_to_tag(&tag), flow, out),
         Some(Err(refusal)) => {
@@ -119,7 +138,8 @@ fn refuses(view: &View, role: Role) -> Option<&str> {
 }
 
 fn redirect(view: &View, role: Role, request: &Request, flow: Flow) -> Result<Response, Refusal> {
-    let resolved = understand(request, flow.remote, None, &view.directory)?;
+    let peer = proxy::peer_of(request, flow.remote, |ip| proxy::is_server(view, ip, flow));
+    let resolved = understand(request, peer, None, &view.directory)?;
     if let Some(why) = refuses(view, role) {
         return Err(unavailable(why, RETRY_LATER));
     }

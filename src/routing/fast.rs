@@ -8,13 +8,13 @@
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memmem};
 
 use super::answer::{Answer, hash, tag_of};
 use super::decision::decide;
 use super::understand::{called, diverted_from};
 use super::view::View;
-use super::{Role, contact};
+use super::{Role, contact, proxy};
 use crate::directory::{CallFacts, DivertedFrom, resolve};
 use crate::protocol::sip::diversion::Diversion;
 use crate::protocol::sip::headers::split_list;
@@ -44,7 +44,8 @@ struct Invite<'m> {
 
 /// `None`: `answer` must look at it.
 pub(super) fn answer(view: &View, role: Role, bytes: &[u8], flow: Flow, out: &mut Vec<u8>) -> Option<Answer> {
-    if bytes.starts_with(b"ACK ") && !super::proxy::forwards(view, flow) {
+    // an ACK with a Route may be one that goes on
+    if bytes.starts_with(b"ACK ") && memmem::find(bytes, b"oute").is_none() && !proxy::forwards(view, flow) {
         return Some(Answer::Nothing);
     }
     if !bytes.starts_with(b"INVITE ") {
@@ -59,6 +60,9 @@ pub(super) fn answer(view: &View, role: Role, bytes: &[u8], flow: Flow, out: &mu
     }
     let invite = Invite::scan(bytes)?;
     let via = TopVia::read(invite.vias.first()?)?;
+    if via.value.contains(proxy::MARK) {
+        return None;
+    }
     let uri = Uri::parse(invite.uri);
     if invite.diversions.is_empty() && (invite.history || uri.param("target").is_some()) {
         return None;

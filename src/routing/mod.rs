@@ -15,6 +15,7 @@ mod view;
 
 pub use answer::{Answer, Refused, answer};
 pub use decision::{Decision, Target};
+pub use proxy::peer_of;
 pub use understand::understand;
 pub use view::{Home, Place, Server, View};
 

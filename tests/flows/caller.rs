@@ -34,6 +34,8 @@ pub struct Caller {
     target: String,
     cseq: u32,
     branches: u64,
+    /// The route set of the dialog (RFC 3261 12.1.2).
+    routes: Vec<String>,
     /// The INVITE as it was sent.
     sent: Option<Sip>,
     /// The request whose response is expected: CSeq number and method.
@@ -67,6 +69,7 @@ impl Caller {
             local,
             cseq: 0,
             branches: 0,
+            routes: Vec::new(),
             sent: None,
             waiting_for: (0, String::new()),
             ack: None,
@@ -233,6 +236,7 @@ impl Caller {
         }
         if response.method() == "INVITE" && response.status().is_some_and(|status| status < 300) {
             self.target = response.contact().unwrap_or(self.target.clone());
+            self.routes = response.all("Record-Route").into_iter().rev().map(str::to_owned).collect();
         }
         if let Some(sdp) = response.sdp() {
             self.line.borrow_mut().media.remote = Some(sdp.audio());
@@ -246,8 +250,9 @@ impl Caller {
         let dialled = invite.start.split(' ').nth(1).unwrap_or_default().to_owned();
         let target = if success { self.target.clone() } else { dialled };
         let via = if success { self.via() } else { invite.get("Via").to_owned() };
-        let ack = Sip::new(format!("ACK {target} SIP/2.0"))
-            .with("Via", via)
+        let ack = Sip::new(format!("ACK {target} SIP/2.0")).with("Via", via);
+        let ack = if success { self.routed(ack) } else { ack };
+        let ack = ack
             .with("Max-Forwards", "70")
             .with("From", self.from.clone())
             .with("To", response.get("To"))
@@ -352,7 +357,8 @@ impl Caller {
         let request = arrived?;
         assert_eq!(request.method(), method, "{request:#?}");
         assert_eq!(request.get("Call-ID"), self.call_id);
-        assert!(request.get("Via").contains(&format!(" {};", self.world.node())), "{}", request.get("Via"));
+        let ours = [self.world.node(), self.invite.node].map(|node| format!(" {node};"));
+        assert!(ours.iter().any(|node| request.get("Via").contains(node)), "{}", request.get("Via"));
         assert_eq!(request.tag("From"), self.to.split_once(";tag=").map(|(_, tag)| tag.to_owned()));
         assert_eq!(request.tag("To"), self.from.split_once(";tag=").map(|(_, tag)| tag.to_owned()));
         Some(request)
@@ -400,14 +406,18 @@ impl Caller {
         self.cseq += 1;
         self.waiting_for = (self.cseq, method.to_owned());
         let transport = if self.invite.transport == Transport::Udp { "" } else { ";transport=tcp" };
-        Sip::new(format!("{method} {} SIP/2.0", self.target))
-            .with("Via", self.via())
+        let request = Sip::new(format!("{method} {} SIP/2.0", self.target)).with("Via", self.via());
+        self.routed(request)
             .with("Max-Forwards", "70")
             .with("From", self.from.clone())
             .with("To", self.to.clone())
             .with("Call-ID", self.call_id.clone())
             .with("CSeq", format!("{} {method}", self.cseq))
             .with("Contact", format!("<sip:{}@{}{transport}>", self.invite.number, self.local))
+    }
+
+    fn routed(&self, request: Sip) -> Sip {
+        self.routes.iter().fold(request, |request, route| request.with("Route", route.clone()))
     }
 
     fn via(&mut self) -> String {

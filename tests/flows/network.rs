@@ -239,7 +239,7 @@ fn the_way_to_a_gateway_is_looked_up_once_a_directory_and_to_strangers_never() {
     call();
     call();
     assert_eq!(world.damage().routes_asked(), 1);
-    world.use_organisation_without("nobody");
+    world.use_organisation_without("bob");
     call();
     assert_eq!(world.damage().routes_asked(), 2, "routes may have changed with the gateways");
 }

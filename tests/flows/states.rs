@@ -3,7 +3,7 @@
 use ringpost::components::{Component, ComponentState, Requester};
 
 use crate::sound::speech;
-use crate::world::World;
+use crate::world::{ROUTER_PORT, SERVICE_PORT, World};
 
 fn set(world: &World, component: Component, state: ComponentState, requester: Requester) {
     world.block_on(world.engine().set_component(component, state, requester)).expect("the state is kept");
@@ -56,10 +56,16 @@ fn a_call_goes_on_when_its_server_goes_out_of_service_and_the_state_outlives_the
 }
 
 #[test]
-fn a_component_that_this_node_has_not_is_refused_by_name() {
+fn a_call_router_out_of_service_sends_calls_elsewhere_and_the_um_service_goes_on() {
     let world = World::new();
-    let set = (Component::UmCallRouter, ComponentState::Inactive, Requester::Maintenance);
-    let refused = world.block_on(world.engine().set_component(set.0, set.1, set.2)).unwrap_err();
-    assert!(refused.contains("UMCallRouter"), "{refused}");
-    world.gateway().request("OPTIONS").expect(200);
+    set(&world, Component::UmCallRouter, ComponentState::Inactive, Requester::Maintenance);
+    let refused = world.gateway().call_for_alice().calling_port(ROUTER_PORT).dial().expect(503);
+    assert!(refused.get("Warning").contains("UMCallRouter is Inactive for Maintenance"), "{}", refused.get("Warning"));
+    world.gateway().call_for_alice().calling_port(SERVICE_PORT).dial().expect(302);
+    set(&world, Component::UnifiedMessaging, ComponentState::Draining, Requester::Maintenance);
+    world.gateway().call_for_alice().calling_port(SERVICE_PORT).dial().expect(503);
+    set(&world, Component::UmCallRouter, ComponentState::Active, Requester::Maintenance);
+    world.gateway().call_for_alice().calling_port(ROUTER_PORT).dial().expect(503);
+    set(&world, Component::UnifiedMessaging, ComponentState::Active, Requester::Maintenance);
+    world.gateway().call_for_alice().calling_port(ROUTER_PORT).dial().expect(302);
 }

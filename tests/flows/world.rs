@@ -114,7 +114,6 @@ pub struct Beginning {
     max_calls: u32,
     disk: MemoryDisk,
     /// What a node remembers.
-    store: Arc<MemoryStore>,
     age: Duration,
     seed: u64,
     pub trouble: Trouble,
@@ -148,7 +147,6 @@ impl World {
             },
             max_calls: 100,
             disk: MemoryDisk::default(),
-            store: Arc::default(),
             age: Duration::ZERO,
             seed: 1,
             trouble: Trouble::default(),
@@ -246,12 +244,12 @@ impl World {
     /// The same, so much later.
     pub fn restarted(self, later: Duration, change: impl FnOnce(&mut Beginning)) -> World {
         let (disk, seed) = (self.disk().snapshot(), self.0.beginning.seed + 1000);
-        let store = self.0.beginning.store.clone();
+        let remembered = self.0.beginning.remembered.clone();
         let age = self.now() + later;
         drop(self);
         World::with(|beginning| {
             beginning.disk = disk;
-            beginning.store = store;
+            beginning.remembered = remembered;
             beginning.seed = seed;
             beginning.age = age;
             change(beginning);

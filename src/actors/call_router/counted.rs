@@ -39,7 +39,8 @@ impl Counted {
     /// Counts an answer by the status its octets begin with.
     pub fn count(&self, answer: &Answer, octets: &[u8]) {
         let counter = match (answer, octets.get(STATUS)) {
-            (Answer::Nothing, _) => return,
+            // what only passes is counted where it is answered
+            (Answer::Nothing | Answer::Forward(_), _) => return,
             (Answer::Refuse(_, refused), _) => {
                 self.metrics.call_refused(self.by, refused.status.code());
                 &self.refused

@@ -56,7 +56,7 @@ async fn serve(socket: Arc<dyn DatagramSocket>, role: Role, published: Published
             return;
         }
         let view = published.load();
-        exchange.exchange(&mut |remote, bytes, out| {
+        let more = exchange.exchange(&mut |remote, bytes, out| {
             if is_keep_alive(bytes) {
                 return None;
             }
@@ -66,7 +66,7 @@ async fn serve(socket: Arc<dyn DatagramSocket>, role: Role, published: Published
             counted.count(&answer, out);
             match answer {
                 Answer::Nothing => None,
-                Answer::Respond(to) => Some(to),
+                Answer::Respond(to) | Answer::Forward(to) => Some(to),
                 Answer::Refuse(to, refused) => {
                     report(role, remote, &refused);
                     Some(to)
@@ -74,8 +74,10 @@ async fn serve(socket: Arc<dyn DatagramSocket>, role: Role, published: Published
             }
         });
         drop(view);
-        // the Arbiter's other work gets its turn
-        tokio::task::yield_now().await;
+        if more {
+            // the Arbiter's other work gets its turn; with nothing left to read it gets it anyway
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -95,13 +97,15 @@ pub(super) struct Ways {
     environment: Arc<dyn Environment>,
     bound: SocketAddr,
     known: HashMap<IpAddr, IpAddr>,
+    /// Every address that was our own on some way: what our own UM service and workers send from.
+    own: Vec<IpAddr>,
     /// The directory whose gateways these are.
     of: Option<Arc<Directory>>,
 }
 
 impl Ways {
     pub fn new(environment: Arc<dyn Environment>, bound: SocketAddr) -> Ways {
-        Ways { environment, bound, known: HashMap::new(), of: None }
+        Ways { environment, bound, known: HashMap::new(), own: Vec::new(), of: None }
     }
 
     pub fn local(&mut self, view: &View, remote: IpAddr) -> SocketAddr {
@@ -113,9 +117,15 @@ impl Ways {
             self.of = Some(view.directory.clone());
         }
         let address = self.known.get(&remote).copied().or_else(|| {
+            if self.own.contains(&remote) {
+                return Some(remote);
+            }
             view.directory.gateway_of(remote, 0)?;
             let address = self.environment.address_towards(remote).ok()?;
             self.known.insert(remote, address);
+            if !self.own.contains(&address) {
+                self.own.push(address);
+            }
             Some(address)
         });
         SocketAddr::new(address.unwrap_or(self.bound.ip()), self.bound.port())

@@ -118,7 +118,8 @@ impl Connection {
                     let answer = answer(&view, self.role, &bytes, flow, scratch);
                     self.counted.count(&answer, scratch);
                     match answer {
-                        Answer::Nothing => {}
+                        // `routing::proxy` refuses what would have to be sent on over a stream
+                        Answer::Nothing | Answer::Forward(_) => {}
                         Answer::Respond(_) => answers.extend_from_slice(scratch),
                         Answer::Refuse(_, refused) => {
                             report(self.role, self.remote, &refused);

@@ -46,7 +46,6 @@ pub struct NodeConfig {
     pub logging: LoggingConfig,
     pub admin: AdminConfig,
     pub worker: WorkerConfig,
-    pub gateways: GatewaysConfig,
 }
 
 /// `[admin]`
@@ -63,13 +62,6 @@ pub struct WorkerConfig {
     pub max_age: Duration,
     /// MiB of memory at which a worker is replaced, 64 to 1,048,576, 2,048 by default.
     pub max_rss: u32,
-}
-
-/// `[gateways]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GatewaysConfig {
-    /// How often each gateway is asked by OPTIONS whether it is there, 1 s to 1 h, 60 s by default.
-    pub options_interval: Duration,
 }
 
 /// What a node does.
@@ -261,12 +253,8 @@ fn read(mut root: Section, folder: &Path) -> Option<NodeConfig> {
     let max_age = section.duration("max_age", ages, 7 * day);
     let max_rss = section.number("max_rss", 64..=1 << 20, 2048);
     section.finish(&[]);
-    let mut section = root.section("gateways");
-    let hour = Duration::from_secs(3600);
-    let options_interval = section.duration("options_interval", second..=hour, Duration::from_secs(60));
-    section.finish(&[]);
 
-    root.finish(&["tls"]);
+    root.finish(&["gateways", "tls"]);
     Some(NodeConfig {
         name,
         roles,
@@ -281,7 +269,6 @@ fn read(mut root: Section, folder: &Path) -> Option<NodeConfig> {
         logging: LoggingConfig { level: level?.0, format: format?.0 },
         admin: AdminConfig { address: address?.0 },
         worker: WorkerConfig { max_age, max_rss },
-        gateways: GatewaysConfig { options_interval },
     })
 }
 

@@ -2,6 +2,7 @@
 //! Knows: provider, store, who lives by the directory. Must not: know what an object means, read on an Arbiter.
 //! What cannot be read, or is not valid, changes nothing and is kept for the status.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -117,7 +118,8 @@ impl InForce {
         let reading = places.clone();
         let read = blocking(&*places.environment, move || reading.first()).await;
         let (sources, directory, before, fault) = read.ok_or(RefreshError::NoAnswer)??;
-        let (directory, located) = locate(&*places.environment, directory, &[]).await;
+        let located = look_up(&*places.environment, &directory, &[]).await;
+        let directory = locate(directory, &located);
         let difference = Difference::between(&objects(&before.sources), &objects(&sources));
         let same = before.sources == sources && before.generation > 0;
         let organisation = NewGeneration {
@@ -127,7 +129,7 @@ impl InForce {
             located: Arc::new(located),
             difference: Arc::new(difference),
         };
-        let store_fault = if same { None } else { places.remember(before.sources, organisation.clone()).await };
+        let store_fault = if same { None } else { places.remember(organisation.clone()).await };
         if let Some(fault) = &fault {
             tracing::error!(%fault, "the node starts with the directory it remembers");
         }
@@ -203,6 +205,9 @@ struct Remembered {
     sources: Vec<SourceFile>,
 }
 
+/// A host name and its addresses.
+type Located = (String, Vec<IpAddr>);
+
 type First = (Vec<SourceFile>, Directory, Remembered, Option<RefreshError>);
 
 impl Places {
@@ -232,9 +237,9 @@ impl Places {
     }
 
     /// Stores a generation; what is wrong if that fails.
-    async fn remember(&self, before: Vec<SourceFile>, now: NewGeneration) -> Option<String> {
+    async fn remember(&self, now: NewGeneration) -> Option<String> {
         let store = self.store.clone();
-        let stored = blocking(&*self.environment, move || remember(&*store, &before, &now)).await;
+        let stored = blocking(&*self.environment, move || remember(&*store, &now)).await;
         match stored {
             Some(Ok(())) => None,
             Some(Err(error)) => Some(error.to_string()),
@@ -267,18 +272,19 @@ impl Places {
                 return Err(error);
             }
         };
-        let same_text = read.is_none();
+        let directory = read.as_ref().map_or(&*known.directory, |(_, directory, _)| directory);
+        let located = look_up(&*self.environment, directory, &known.located).await;
         let (sources, directory, difference) = match read {
             Some((sources, directory, difference)) => (Arc::new(sources), directory, difference),
+            None if located == *known.located => {
+                let mut now = in_force.known();
+                now.status.faults.clear();
+                now.status.source = Origin::Provider;
+                return Ok(Refreshed::of(&known, &Difference::default(), true));
+            }
             None => (known.sources.clone(), (*known.directory).clone(), Difference::default()),
         };
-        let (directory, located) = locate(&*self.environment, directory, &known.located).await;
-        if same_text && located == *known.located {
-            let mut now = in_force.known();
-            now.status.faults.clear();
-            now.status.source = Origin::Provider;
-            return Ok(Refreshed::of(&known, &Difference::default(), true));
-        }
+        let directory = locate(directory, &located);
         let organisation = NewGeneration {
             generation: known.generation + 1,
             directory: Arc::new(directory),
@@ -286,7 +292,7 @@ impl Places {
             located: Arc::new(located),
             difference: Arc::new(difference),
         };
-        let store_fault = self.remember(known.sources.to_vec(), organisation.clone()).await;
+        let store_fault = self.remember(organisation.clone()).await;
         {
             let status = ConfigurationStatus::of(&organisation, self.environment.wall(), Origin::Provider, Vec::new());
             *in_force.known() = Known { organisation: organisation.clone(), status, store_fault };
@@ -320,14 +326,9 @@ fn load(sources: &[SourceFile]) -> Result<Directory, RefreshError> {
 }
 
 /// Looks up the gateways that are known by name. A name that cannot be looked up keeps the addresses it had.
-async fn locate(
-    environment: &dyn Environment,
-    mut directory: Directory,
-    before: &[(String, Vec<IpAddr>)],
-) -> (Directory, Vec<(String, Vec<IpAddr>)>) {
-    let hosts: Vec<_> = directory.gateway_hosts().cloned().collect();
+async fn look_up(environment: &dyn Environment, directory: &Directory, before: &[Located]) -> Vec<Located> {
     let mut located = Vec::new();
-    for host in hosts {
+    for host in directory.gateway_hosts() {
         let name = host.to_string();
         let mut addresses = match environment.resolve(&name).await {
             Ok(addresses) => addresses,
@@ -340,10 +341,18 @@ async fn locate(
         };
         addresses.sort();
         addresses.dedup();
-        directory.locate(&host, &addresses);
         located.push((name, addresses));
     }
-    (directory, located)
+    located
+}
+
+/// The directory with what was looked up for it.
+fn locate(mut directory: Directory, located: &[Located]) -> Directory {
+    let hosts: Vec<_> = directory.gateway_hosts().cloned().collect();
+    for (host, (_, addresses)) in hosts.iter().zip(located) {
+        directory.locate(host, addresses);
+    }
+    directory
 }
 
 const GENERATION: &str = "generation";
@@ -364,25 +373,25 @@ fn recall(store: &dyn Store) -> Result<Remembered, StoreError> {
     Ok(remembered)
 }
 
-/// One batch: the generation, its texts, and the objects that are not as they were.
-fn remember(store: &dyn Store, before: &[SourceFile], now: &NewGeneration) -> Result<(), StoreError> {
-    let put = |key: String, value: Vec<u8>| Change::Put { key, value };
-    let source_key = |number: usize| format!("{SOURCE}{number:06}");
-    let mut batch = vec![put(GENERATION.to_owned(), now.generation.to_string().into_bytes())];
-    for (number, source) in now.sources.iter().enumerate() {
-        if before.get(number) != Some(source) {
-            let pair = serde_json::Value::from(vec![source.name.clone(), source.text.clone()]);
-            batch.push(put(source_key(number), pair.to_string().into_bytes()));
+/// One batch: what the store holds becomes the generation, its texts and its objects, whatever it held before.
+fn remember(store: &dyn Store, now: &NewGeneration) -> Result<(), StoreError> {
+    let sources = now.sources.iter().enumerate().map(|(number, source)| {
+        let pair = serde_json::Value::from(vec![source.name.clone(), source.text.clone()]);
+        (format!("{SOURCE}{number:06}"), pair.to_string().into_bytes())
+    });
+    let objects = objects(&now.sources);
+    let objects = objects.into_iter().map(|(name, text)| (format!("{OBJECT}{name}"), text.into_bytes()));
+    let mut wanted: BTreeMap<String, Vec<u8>> = sources.chain(objects).collect();
+    wanted.insert(GENERATION.to_owned(), now.generation.to_string().into_bytes());
+    let mut batch = Vec::new();
+    for (key, held) in store.all(Shelf::Directory)? {
+        match wanted.get(&key) {
+            Some(value) if *value == held => drop(wanted.remove(&key)),
+            Some(_) => {}
+            None => batch.push(Change::Remove { key }),
         }
     }
-    batch.extend((now.sources.len()..before.len()).map(|number| Change::Remove { key: source_key(number) }));
-    let objects = objects(&now.sources);
-    let Difference { added, changed, removed } = &*now.difference;
-    for name in added.iter().chain(changed) {
-        let text = objects.get(name).cloned().unwrap_or_default();
-        batch.push(put(format!("{OBJECT}{name}"), text.into_bytes()));
-    }
-    batch.extend(removed.iter().map(|name| Change::Remove { key: format!("{OBJECT}{name}") }));
+    batch.extend(wanted.into_iter().map(|(key, value)| Change::Put { key, value }));
     store.apply(Shelf::Directory, &batch)
 }
 
@@ -418,5 +427,36 @@ fn result_of(outcome: &Outcome) -> RefreshResult {
         Ok(_) => RefreshResult::Applied,
         Err(RefreshError::Invalid(_)) => RefreshResult::Invalid,
         Err(RefreshError::Unreadable(_) | RefreshError::NoAnswer) => RefreshResult::Unreadable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    fn generation(generation: u64, sources: &[(&str, &str)]) -> NewGeneration {
+        let sources: Vec<_> = sources.iter().map(|(name, text)| SourceFile::new(*name, *text)).collect();
+        NewGeneration {
+            generation,
+            directory: Arc::new(load(&sources).unwrap()),
+            sources: Arc::new(sources),
+            located: Arc::default(),
+            difference: Arc::default(),
+        }
+    }
+
+    /// Between the two, generations came in force that the disk refused.
+    #[test]
+    fn the_store_holds_the_last_generation_whatever_it_missed_before() {
+        let plan = |name: &str| format!("[[dial_plan]]\nname = \"{name}\"\nnumber_of_digits_in_extension = 4\n");
+        let store = MemoryStore::default();
+        remember(&store, &generation(1, &[("a.toml", &plan("A")), ("b.toml", &plan("B"))])).unwrap();
+        let last = generation(4, &[("a.toml", &plan("C"))]);
+        remember(&store, &last).unwrap();
+        let remembered = recall(&store).unwrap();
+        assert_eq!((remembered.generation, &remembered.sources), (4, &*last.sources));
+        let objects = store.all(Shelf::Directory).unwrap().into_iter().filter(|(key, _)| key.starts_with(OBJECT));
+        assert_eq!(objects.count(), 1);
     }
 }

@@ -34,8 +34,8 @@ pub struct VirtualEnvironment {
 
 struct World {
     datagrams: HashMap<SocketAddr, Inbox>,
-    listeners: HashMap<SocketAddr, Arrivals>,
-    local: HashMap<PathBuf, LocalArrivals>,
+    listeners: HashMap<SocketAddr, Arrivals<(BoxStream, SocketAddr)>>,
+    local: HashMap<PathBuf, Arrivals<BoxStream>>,
     random: Random,
     next_port: u16,
 }
@@ -46,16 +46,33 @@ struct Inbox {
     reader: Option<Waker>,
 }
 
-#[derive(Default)]
-struct Arrivals {
-    queue: VecDeque<(BoxStream, SocketAddr)>,
+/// What waits to be accepted, and who accepts it.
+struct Arrivals<T> {
+    queue: VecDeque<T>,
     acceptor: Option<Waker>,
 }
 
-#[derive(Default)]
-struct LocalArrivals {
-    queue: VecDeque<BoxStream>,
-    acceptor: Option<Waker>,
+impl<T> Default for Arrivals<T> {
+    fn default() -> Self {
+        Arrivals { queue: VecDeque::new(), acceptor: None }
+    }
+}
+
+impl<T> Arrivals<T> {
+    fn arrive(&mut self, arrival: T) {
+        self.queue.push_back(arrival);
+        self.acceptor.take().into_iter().for_each(Waker::wake);
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        match self.queue.pop_front() {
+            Some(arrived) => Poll::Ready(Ok(arrived)),
+            None => {
+                self.acceptor = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
 }
 
 impl VirtualEnvironment {
@@ -98,8 +115,7 @@ impl VirtualEnvironment {
         let address = Self::inbox_for(&world.listeners, to).ok_or(ErrorKind::ConnectionRefused)?;
         let arrivals = world.listeners.get_mut(&address).ok_or(ErrorKind::ConnectionRefused)?;
         let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
-        arrivals.queue.push_back((Box::new(theirs), from));
-        arrivals.acceptor.take().into_iter().for_each(Waker::wake);
+        arrivals.arrive((Box::new(theirs), from));
         Ok(ours)
     }
 
@@ -184,7 +200,7 @@ impl Environment for VirtualEnvironment {
 
     fn listen_local(&self, path: &Path) -> io::Result<Box<dyn LocalListener>> {
         // as with files: the one who comes later takes the place
-        self.world().local.insert(path.to_owned(), LocalArrivals::default());
+        self.world().local.insert(path.to_owned(), Arrivals::default());
         Ok(Box::new(VirtualLocalListener { environment: self.clone(), path: path.to_owned() }))
     }
 
@@ -193,8 +209,7 @@ impl Environment for VirtualEnvironment {
         let connected = match world.local.get_mut(path) {
             Some(arrivals) => {
                 let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
-                arrivals.queue.push_back(Box::new(theirs));
-                arrivals.acceptor.take().into_iter().for_each(Waker::wake);
+                arrivals.arrive(Box::new(theirs));
                 Ok(Box::new(ours) as BoxStream)
             }
             None => Err(ErrorKind::ConnectionRefused.into()),
@@ -311,15 +326,9 @@ impl StreamListener for VirtualListener {
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(BoxStream, SocketAddr)>> {
         let mut world = self.environment.world();
-        let Some(arrivals) = world.listeners.get_mut(&self.local) else {
-            return Poll::Ready(Err(ErrorKind::NotConnected.into()));
-        };
-        match arrivals.queue.pop_front() {
-            Some(arrived) => Poll::Ready(Ok(arrived)),
-            None => {
-                arrivals.acceptor = Some(cx.waker().clone());
-                Poll::Pending
-            }
+        match world.listeners.get_mut(&self.local) {
+            Some(arrivals) => arrivals.poll_accept(cx),
+            None => Poll::Ready(Err(ErrorKind::NotConnected.into())),
         }
     }
 }
@@ -338,15 +347,9 @@ struct VirtualLocalListener {
 impl LocalListener for VirtualLocalListener {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<BoxStream>> {
         let mut world = self.environment.world();
-        let Some(arrivals) = world.local.get_mut(&self.path) else {
-            return Poll::Ready(Err(ErrorKind::NotConnected.into()));
-        };
-        match arrivals.queue.pop_front() {
-            Some(arrived) => Poll::Ready(Ok(arrived)),
-            None => {
-                arrivals.acceptor = Some(cx.waker().clone());
-                Poll::Pending
-            }
+        match world.local.get_mut(&self.path) {
+            Some(arrivals) => arrivals.poll_accept(cx),
+            None => Poll::Ready(Err(ErrorKind::NotConnected.into())),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::config::Part;
 use super::environment::blocking;
 use super::processes::WorkerOrder;
 use super::{Alive, Environment, Place, Placement, alive};
-use crate::actors::call_router::{CallRouter, CannotListen, Redirectors, UseStates};
+use crate::actors::call_router::{CallRouter, CannotListen, Leaving, Redirectors};
 use crate::actors::calls::{Calls, GetActiveCalls, RecordsState, TellWorkersThrough};
 use crate::actors::components::{self, Components};
 use crate::actors::config_poller::{
@@ -393,9 +393,9 @@ impl Engine {
 
     /// Takes no new calls from now on, and starts no worker any more.
     pub fn drain(&self) {
-        let why = Some("this server is going out of service".to_owned());
-        self.router.do_send(UseStates { router: why.clone(), service: why.clone() });
-        self.tell(Refuse(why));
+        let why = "this server is going out of service".to_owned();
+        self.router.do_send(Leaving(why.clone()));
+        self.tell(Refuse(Some(why)));
         self.tell(Retire { stop: false });
     }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use ringpost::actors::call_router::{ServerHealth, ServiceFull, UseStates};
+use ringpost::actors::call_router::{ServerHealth, ServiceFull};
 use ringpost::actors::um_service::WorkerChanged;
+use ringpost::components::{Component, ComponentState, Requester};
 use ringpost::engine::config::Part;
 
 use crate::caller::Caller;
@@ -107,14 +108,15 @@ fn copies_of_an_invite_get_the_same_answer() {
 #[test]
 fn options_tells_whether_calls_are_taken() {
     let world = World::new();
-    let router = world.engine().call_router().clone();
     for port in [ROUTER_PORT, SERVICE_PORT] {
         let mut ping = world.gateway().invite("ringpost").calling_port(port).ready();
         ping.outside_dialog("OPTIONS");
         ping.expect(200);
     }
-    let why = Some("UMCallRouter is Draining (requester Maintenance)".to_owned());
-    router.do_send(UseStates { router: why, service: None });
+    let engine = world.engine();
+    world
+        .block_on(engine.set_component(Component::UmCallRouter, ComponentState::Draining, Requester::Maintenance))
+        .unwrap();
     world.run(Duration::from_millis(10));
     let mut ping = world.gateway().invite("ringpost").calling_port(ROUTER_PORT).ready();
     ping.outside_dialog("OPTIONS");

@@ -69,3 +69,14 @@ fn a_call_router_out_of_service_sends_calls_elsewhere_and_the_um_service_goes_on
     set(&world, Component::UnifiedMessaging, ComponentState::Active, Requester::Maintenance);
     world.gateway().call_for_alice().calling_port(ROUTER_PORT).dial().expect(302);
 }
+
+#[test]
+fn a_node_that_ends_takes_no_calls_again_whatever_its_components_say() {
+    let world = World::new();
+    world.engine().drain();
+    set(&world, Component::UmCallRouter, ComponentState::Active, Requester::Maintenance);
+    for port in [ROUTER_PORT, SERVICE_PORT] {
+        let refused = world.gateway().call_for_alice().calling_port(port).dial().expect(503);
+        assert!(refused.get("Warning").contains("going out of service"), "{}", refused.get("Warning"));
+    }
+}

@@ -23,7 +23,7 @@ pub use stream::StreamRedirector;
 use super::components::ComponentsChanged;
 use super::config_poller::NewGeneration;
 use super::um_service::WorkerChanged;
-use crate::components::Component;
+use crate::components::{Component, States};
 use crate::directory::HostName;
 use crate::engine::{Alive, Environment, Place, alive};
 use crate::metrics::{self, Metrics};
@@ -35,15 +35,14 @@ pub type Published = Arc<ArcSwap<View>>;
 /// Keeps the view up to date.
 pub struct CallRouter {
     published: Published,
+    states: Arc<States>,
+    leaving: Option<String>,
 }
 
-/// What keeps router and UM service from taking calls (component states); `None`: nothing.
+/// The node is about to end: nothing takes calls any more, for this reason.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
-pub struct UseStates {
-    pub router: Option<String>,
-    pub service: Option<String>,
-}
+pub struct Leaving(pub String);
 
 /// MaxCallsAllowed is reached, in a sentence; `None`: there is room again.
 #[derive(Debug, Clone, Message)]
@@ -60,7 +59,7 @@ pub struct ServerHealth {
 
 impl CallRouter {
     pub fn new(view: View) -> CallRouter {
-        CallRouter { published: Arc::new(ArcSwap::from_pointee(view)) }
+        CallRouter { published: Arc::new(ArcSwap::from_pointee(view)), states: Arc::default(), leaving: None }
     }
 
     pub fn published(&self) -> Published {
@@ -71,6 +70,15 @@ impl CallRouter {
         let mut view = View::clone(&self.published.load());
         change(&mut view);
         self.published.store(Arc::new(view));
+    }
+
+    /// A node that ends is not called back by a component that is Active again.
+    fn publish_refusals(&self) {
+        let refusal = |component| self.leaving.clone().or_else(|| self.states.refusal(component));
+        self.publish(|view| {
+            view.router_refuses = refusal(Component::UmCallRouter);
+            view.home.iter_mut().for_each(|home| home.refuses = refusal(Component::UnifiedMessaging));
+        });
     }
 }
 
@@ -94,14 +102,12 @@ impl Handler<WorkerChanged> for CallRouter {
     }
 }
 
-impl Handler<UseStates> for CallRouter {
+impl Handler<Leaving> for CallRouter {
     type Result = ();
 
-    fn handle(&mut self, UseStates { router, service }: UseStates, _: &mut Self::Context) {
-        self.publish(|view| {
-            view.router_refuses = router;
-            view.home.iter_mut().for_each(|home| home.refuses = service.clone());
-        });
+    fn handle(&mut self, Leaving(why): Leaving, _: &mut Self::Context) {
+        self.leaving = Some(why);
+        self.publish_refusals();
     }
 }
 
@@ -109,11 +115,8 @@ impl Handler<ComponentsChanged> for CallRouter {
     type Result = ();
 
     fn handle(&mut self, ComponentsChanged(states): ComponentsChanged, _: &mut Self::Context) {
-        self.publish(|view| {
-            view.router_refuses = states.refusal(Component::UmCallRouter);
-            let refuses = states.refusal(Component::UnifiedMessaging);
-            view.home.iter_mut().for_each(|home| home.refuses = refuses.clone());
-        });
+        self.states = states;
+        self.publish_refusals();
     }
 }
 

@@ -125,7 +125,7 @@ async fn parts(config: &NodeConfig, folders: &Folders) -> Result<Parts, Box<dyn 
     let places = Places { environment: environment.clone(), provider: provider.clone(), store: remembered.clone() };
     Ok(Parts {
         environment,
-        placement: Placement::threads(),
+        placement: Placement::of_node(),
         listeners: config.all_listeners(),
         stream_idle: STREAM_IDLE,
         settings: settings(config),

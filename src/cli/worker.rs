@@ -22,7 +22,8 @@ pub(super) fn run() -> Result<(), Box<dyn Error>> {
     actix_rt::System::new().block_on(async {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let mut hangup = signal(SignalKind::hangup())?;
-        let worker = Worker::begin(Arc::new(RealEnvironment), Placement::threads(), order, std::process::id()).await?;
+        let worker =
+            Worker::begin(Arc::new(RealEnvironment), Placement::of_worker(), order, std::process::id()).await?;
         let told = worker.terminator();
         let listen = async {
             loop {

@@ -93,7 +93,7 @@ pub struct Engine {
     backlog: DeliveryBacklog,
     metrics: Arc<Metrics>,
     /// Where what carries calls in this process runs.
-    places: [Place; 2],
+    places: [Place; 3],
     /// Listeners beside those for calls.
     others: RefCell<Vec<String>>,
     /// What is wrong from the start on.
@@ -158,7 +158,7 @@ impl Engine {
         let redirecting = redirecting(&listeners);
         let idle = parts.stream_idle;
         let redirectors =
-            Redirectors::start(&environment, &placement.signalling, &published, &redirecting, idle, &metrics)?;
+            Redirectors::start(&environment, &placement.redirecting, &published, &redirecting, idle, &metrics)?;
         let router = placement.signalling.start(|_| router);
         vital.push(("calls go by an old directory: the call router does not answer".to_owned(), alive(&router)));
         vital.extend(redirectors.vital());
@@ -230,7 +230,7 @@ impl Engine {
             spool,
             backlog,
             metrics,
-            places: [placement.signalling, placement.link],
+            places: [placement.signalling, placement.redirecting, placement.link],
             others: RefCell::new(redirectors.listeners()),
             noted: RefCell::default(),
             calls,

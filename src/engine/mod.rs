@@ -7,6 +7,7 @@ pub mod disk;
 #[allow(clippy::module_inception)]
 mod engine;
 pub mod environment;
+mod moderation;
 pub mod placement;
 pub mod process;
 pub mod processes;

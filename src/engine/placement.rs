@@ -1,7 +1,12 @@
 //! Where actors run.
 //! Knows: Arbiters. Must not: know what runs on them.
 
+use std::cell::RefCell;
+use std::time::Instant;
+
 use actix::prelude::*;
+
+use super::moderation::Moderation;
 
 /// A place for actors.
 #[derive(Clone)]
@@ -15,6 +20,8 @@ pub enum Place {
 #[derive(Clone)]
 pub struct Placement {
     pub signalling: Place,
+    /// Answers of router and UM service, message by message, and nothing else.
+    pub redirecting: Place,
     pub media: Place,
     /// Blocks: nothing that carries calls may run here, unless its disk is in memory.
     pub disk: Place,
@@ -37,21 +44,58 @@ impl Place {
     fn thread() -> Place {
         Place::Arbiter(Arbiter::new().handle())
     }
+
+    /// A thread that is not woken for every message when there are many ([`Moderation`]).
+    fn moderated_thread() -> Place {
+        let runtime = || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime.enable_all().on_thread_park(rest).on_thread_unpark(woken);
+            // the same failure, and the same end, as of every other Arbiter's
+            runtime.build().unwrap_or_else(|error| panic!("no event loop for an Arbiter: {error}"))
+        };
+        Place::Arbiter(Arbiter::with_tokio_rt(runtime).handle())
+    }
 }
 
 impl Placement {
     /// Everything on the thread this is called on.
     pub fn here() -> Placement {
-        Placement { signalling: Place::Here, media: Place::Here, disk: Place::Here, link: Place::Here }
+        Placement {
+            signalling: Place::Here,
+            redirecting: Place::Here,
+            media: Place::Here,
+            disk: Place::Here,
+            link: Place::Here,
+        }
     }
 
-    /// Signalling on the Arbiter this is called on; media, disk and link each on a thread of their own.
-    pub fn threads() -> Placement {
+    /// A worker's: signalling on the Arbiter this is called on; media, disk and link each on a thread of their own.
+    pub fn of_worker() -> Placement {
+        let signalling = Place::Arbiter(Arbiter::current());
         Placement {
-            signalling: Place::Arbiter(Arbiter::current()),
+            redirecting: signalling.clone(),
+            signalling,
             media: Place::thread(),
             disk: Place::thread(),
             link: Place::thread(),
         }
     }
+
+    /// A node's: as a worker's, and redirecting on a thread of its own.
+    pub fn of_node() -> Placement {
+        Placement { redirecting: Place::moderated_thread(), ..Placement::of_worker() }
+    }
+}
+
+thread_local! {
+    static MODERATION: RefCell<Moderation> = RefCell::default();
+}
+
+fn rest() {
+    let rest = MODERATION.with_borrow_mut(|moderation| moderation.park(Instant::now()));
+    rest.into_iter().for_each(std::thread::sleep);
+}
+
+fn woken() {
+    MODERATION.with_borrow_mut(|moderation| moderation.unpark(Instant::now()));
 }

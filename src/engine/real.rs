@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use nix::errno::Errno;
@@ -56,9 +56,9 @@ impl Environment for RealEnvironment {
         socket.set_recv_buffer_size(SIP_BUFFER)?;
         socket.set_send_buffer_size(SIP_BUFFER)?;
         socket.bind(&address.into())?;
-        let socket = tokio::net::UdpSocket::from_std(socket.into())?;
+        let socket: UdpSocket = socket.into();
         let local = socket.local_addr()?;
-        Ok(Arc::new(RealDatagramSocket { socket, local }))
+        Ok(Arc::new(RealDatagramSocket { bound: Mutex::new(Some(socket)), served: OnceLock::new(), local }))
     }
 
     fn bind_media(&self, address: SocketAddr) -> io::Result<Box<dyn MediaSocket>> {
@@ -81,9 +81,9 @@ impl Environment for RealEnvironment {
         }
         socket.bind(&address.into())?;
         socket.listen(BACKLOG as i32)?;
-        let listener = tokio::net::TcpListener::from_std(socket.into())?;
+        let listener: std::net::TcpListener = socket.into();
         let local = listener.local_addr()?;
-        Ok(Box::new(RealStreamListener { listener, local }))
+        Ok(Box::new(RealStreamListener { bound: Some(listener), served: None, local }))
     }
 
     fn connect(&self, remote: SocketAddr) -> BoxFuture<io::Result<(BoxStream, SocketAddr)>> {
@@ -135,9 +135,26 @@ impl Environment for RealEnvironment {
     }
 }
 
+/// Waits on the thread that asks first, whichever thread has opened it.
 struct RealDatagramSocket {
-    socket: tokio::net::UdpSocket,
+    bound: Mutex<Option<UdpSocket>>,
+    served: OnceLock<tokio::net::UdpSocket>,
     local: SocketAddr,
+}
+
+impl RealDatagramSocket {
+    fn served(&self) -> io::Result<&tokio::net::UdpSocket> {
+        if let Some(socket) = self.served.get() {
+            return Ok(socket);
+        }
+        let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(socket) = bound.take() {
+            let socket = tokio::net::UdpSocket::from_std(socket)?;
+            return Ok(self.served.get_or_init(|| socket));
+        }
+        // another thread was faster, or it could not be done
+        self.served.get().ok_or_else(|| ErrorKind::NotConnected.into())
+    }
 }
 
 impl DatagramSocket for RealDatagramSocket {
@@ -146,18 +163,19 @@ impl DatagramSocket for RealDatagramSocket {
     }
 
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_recv_ready(cx)
+        self.served()?.poll_recv_ready(cx)
     }
 
     fn try_receive(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.socket.try_recv_from(buffer)
+        self.served()?.try_recv_from(buffer)
     }
 
     fn send(&self, bytes: &[u8], to: SocketAddr) -> io::Result<()> {
-        match self.socket.try_send_to(bytes, to) {
+        let socket = self.served()?;
+        match socket.try_send_to(bytes, to) {
             Ok(_) => Ok(()),
             // an earlier datagram's ICMP error is reported on this one: it was not sent, so send it again
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => self.socket.try_send_to(bytes, to).map(drop),
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => socket.try_send_to(bytes, to).map(drop),
             Err(error) => Err(error),
         }
     }
@@ -174,7 +192,7 @@ impl DatagramSocket for RealDatagramSocket {
 }
 
 /// SIP datagrams read, and answers sent, by one system call.
-const SIP_BATCH: usize = 8;
+const SIP_BATCH: usize = 32;
 
 /// Reads and answers a batch by two system calls.
 struct RealExchange {
@@ -189,7 +207,9 @@ struct RealExchange {
 impl Exchange for RealExchange {
     fn exchange(&mut self, reply: Reply<'_>) -> bool {
         let RealExchange { socket, received, sent, buffers, answers } = self;
-        let fd = socket.socket.as_raw_fd();
+        // what could not be done with it, the wait for it tells
+        let Ok(socket) = socket.served() else { return false };
+        let fd = socket.as_raw_fd();
         let mut count = 0;
         // a batch that is not full has emptied the socket: tokio waits for the kernel's next word without asking again
         let read = || {
@@ -209,7 +229,7 @@ impl Exchange for RealExchange {
             if got < SIP_BATCH { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
         };
         // an error is either "nothing more" or the report of an earlier datagram that found nobody
-        let full = socket.socket.try_io(tokio::io::Interest::READABLE, read).is_ok();
+        let full = socket.try_io(tokio::io::Interest::READABLE, read).is_ok();
         let mut first = 0;
         while first < count {
             let waiting = answers.get(first..count).unwrap_or_default();
@@ -301,8 +321,10 @@ impl MediaSocket for RealMediaSocket {
     }
 }
 
+/// Waits on the thread that asks, whichever thread has opened it.
 struct RealStreamListener {
-    listener: tokio::net::TcpListener,
+    bound: Option<std::net::TcpListener>,
+    served: Option<tokio::net::TcpListener>,
     local: SocketAddr,
 }
 
@@ -312,7 +334,11 @@ impl StreamListener for RealStreamListener {
     }
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(BoxStream, SocketAddr)>> {
-        self.listener.poll_accept(cx).map_ok(|(stream, remote)| {
+        if let Some(listener) = self.bound.take() {
+            self.served = Some(tokio::net::TcpListener::from_std(listener)?);
+        }
+        let listener = self.served.as_ref().ok_or(ErrorKind::NotConnected)?;
+        listener.poll_accept(cx).map_ok(|(stream, remote)| {
             // best effort: without it a response may wait for the peer's delayed ACK
             let _ = stream.set_nodelay(true);
             (Box::new(stream) as BoxStream, remote)

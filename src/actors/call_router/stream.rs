@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,11 +87,25 @@ impl Connection {
         let mut framer = Framer::new(Limits::default());
         let mut buffer = vec![0; READ_BUFFER];
         let (mut answers, mut scratch) = (Vec::new(), Vec::new());
+        // looked at once in a while: a timer for every read would cost more than the read
+        let mut idle = pin!(tokio::time::sleep(idle_timeout));
+        let mut heard = false;
         loop {
-            let length = match tokio::time::timeout(idle_timeout, stream.read(&mut buffer)).await {
-                Ok(Ok(length)) if length > 0 => length,
-                _ => return,
+            let length = tokio::select! {
+                biased;
+                read = stream.read(&mut buffer) => match read {
+                    Ok(length) if length > 0 => length,
+                    _ => return,
+                },
+                () = &mut idle => {
+                    if !std::mem::take(&mut heard) {
+                        return;
+                    }
+                    idle.set(tokio::time::sleep(idle_timeout));
+                    continue;
+                }
             };
+            heard = true;
             framer.push(buffer.get(..length).unwrap_or_default());
             let broken = self.answer_all(&mut framer, &mut answers, &mut scratch);
             // a peer that does not read what it is answered is not read either

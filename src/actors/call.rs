@@ -10,7 +10,7 @@ use super::rtp_ports::MediaSockets;
 use super::sip_endpoint::Incoming;
 use super::um_worker::{Equipment, RETRY_AFTER};
 use crate::apps::{CallAnsweringSetup, CalledName};
-use crate::directory::{Destination, Directory, GatewayAddress, Mailbox, ReasonForCall, Resolved, Service};
+use crate::directory::{Destination, Directory, Mailbox, ReasonForCall, Resolved};
 use crate::engine::Environment;
 use crate::engine::environment::blocking;
 use crate::mailbox::greetings::Recorded;
@@ -176,10 +176,9 @@ const GREETING: &str = "greeting";
 const NAME: &str = "name";
 
 /// An address of this machine, or of another server: a call router there may send calls on.
-fn is_ours(ip: IpAddr, directory: &Directory, environment: &dyn Environment) -> bool {
-    let another = |service: &Arc<Service>| service.address == Some(GatewayAddress::Ip(ip.to_canonical()));
+pub(super) fn is_ours(ip: IpAddr, directory: &Directory, environment: &dyn Environment) -> bool {
     // the way to ourselves begins where it ends
-    directory.services().iter().any(another) || environment.address_towards(ip).is_ok_and(|own| own == ip)
+    directory.is_server(ip) || environment.address_towards(ip).is_ok_and(|own| own == ip)
 }
 
 fn details(

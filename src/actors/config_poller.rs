@@ -183,9 +183,9 @@ impl ConfigurationStatus {
 
 impl NewGeneration {
     /// As workers get it.
-    pub fn snapshot(&self, routers: Vec<IpAddr>) -> Snapshot {
+    pub fn snapshot(&self) -> Snapshot {
         let sources = self.sources.iter().map(|source| (source.name.clone(), source.text.clone()));
-        Snapshot { generation: self.generation, sources: sources.collect(), located: self.located.to_vec(), routers }
+        Snapshot { generation: self.generation, sources: sources.collect(), located: self.located.to_vec() }
     }
 }
 
@@ -325,17 +325,17 @@ fn load(sources: &[SourceFile]) -> Result<Directory, RefreshError> {
     Directory::load(sources).map_err(invalid)
 }
 
-/// Looks up the gateways that are known by name. A name that cannot be looked up keeps the addresses it had.
+/// Looks up the gateways and servers that are known by name. A name that cannot be looked up keeps the addresses it had.
 async fn look_up(environment: &dyn Environment, directory: &Directory, before: &[Located]) -> Vec<Located> {
     let mut located = Vec::new();
-    for host in directory.gateway_hosts() {
+    for host in directory.gateway_hosts().chain(directory.server_hosts()) {
         let name = host.to_string();
         let mut addresses = match environment.resolve(&name).await {
             Ok(addresses) => addresses,
             Err(error) => {
                 let had = before.iter().find(|(known, _)| *known == name);
                 let had = had.map(|(_, addresses)| addresses.clone()).unwrap_or_default();
-                tracing::error!(%host, %error, kept = had.len(), "UM IP gateway cannot be looked up");
+                tracing::error!(%host, %error, kept = had.len(), "UM IP gateway or server cannot be looked up");
                 had
             }
         };
@@ -348,7 +348,7 @@ async fn look_up(environment: &dyn Environment, directory: &Directory, before: &
 
 /// The directory with what was looked up for it.
 fn locate(mut directory: Directory, located: &[Located]) -> Directory {
-    let hosts: Vec<_> = directory.gateway_hosts().cloned().collect();
+    let hosts: Vec<_> = directory.gateway_hosts().chain(directory.server_hosts()).cloned().collect();
     for (host, (_, addresses)) in hosts.iter().zip(located) {
         directory.locate(host, addresses);
     }

@@ -87,6 +87,8 @@ pub struct NodeLink {
     active: BTreeMap<String, ActiveCall>,
     last_sequence: u64,
     calls: CallCount,
+    /// As the node last told it.
+    limit: Limit,
     draining: Option<Instant>,
     stopping: Option<Instant>,
     over: Option<oneshot::Sender<()>>,
@@ -125,6 +127,7 @@ impl NodeLink {
         environment: Arc<dyn Environment>,
         identity: Identity,
         generation: u64,
+        limit: Limit,
         over: oneshot::Sender<()>,
     ) -> NodeLink {
         NodeLink {
@@ -139,6 +142,7 @@ impl NodeLink {
             active: BTreeMap::new(),
             last_sequence: 0,
             calls: CallCount::default(),
+            limit,
             draining: None,
             stopping: None,
             over: Some(over),
@@ -201,13 +205,17 @@ impl NodeLink {
         let Some(staff) = &self.staff else { return };
         match message {
             ToWorker::Welcome(Welcome { configuration, max_calls, elsewhere, refuse, settings: _ }) => {
-                staff.calls.do_send(Limit { max_calls, elsewhere });
+                self.limit = Limit { max_calls, elsewhere };
+                staff.calls.do_send(self.limit);
                 staff.calls.do_send(Refuse(refuse));
                 self.use_snapshot(configuration, ctx);
                 self.say_ready(ctx);
             }
             ToWorker::Configuration(snapshot) => self.use_snapshot(snapshot, ctx),
-            ToWorker::Limit { max_calls, elsewhere } => staff.calls.do_send(Limit { max_calls, elsewhere }),
+            ToWorker::Limit { max_calls, elsewhere } => {
+                self.limit = Limit { max_calls, elsewhere };
+                staff.calls.do_send(self.limit);
+            }
             ToWorker::Drain => self.drain(ctx),
             ToWorker::Refuse(why) => staff.calls.do_send(Refuse(why)),
             ToWorker::DropCalls(which) => staff.calls.do_send(DropCalls(which)),
@@ -448,9 +456,11 @@ impl Handler<CallCount> for NodeLink {
 
     fn handle(&mut self, calls: CallCount, ctx: &mut Self::Context) {
         let fewer = calls.talking < self.calls.talking || calls.calls < self.calls.calls;
+        let full = |calls: CallCount| self.limit.is_reached_by(calls.talking);
+        let filled_or_not = full(calls) != full(self.calls);
         self.calls = calls;
-        // others have more room now
-        if self.draining.is_some() && fewer {
+        // others have more room now, or calls are sent elsewhere
+        if self.draining.is_some() && fewer || filled_or_not {
             self.beat(0, ctx);
         }
     }

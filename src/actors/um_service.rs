@@ -16,6 +16,7 @@ use super::components::ComponentsChanged;
 use super::config_poller::NewGeneration;
 use super::delivery::{self, Delivery, Look};
 use super::spool_keeper::{Bury, SpoolKeeper};
+use super::um_worker::full;
 use crate::components::Component;
 use crate::directory::Directory;
 use crate::engine::environment::{BoxStream, LocalListener};
@@ -91,6 +92,8 @@ pub struct UmService {
     reports: Vec<Report>,
     starting: Vec<oneshot::Sender<Result<(), String>>>,
     watchers: Vec<Recipient<WorkerChanged>>,
+    /// What they know.
+    told: WorkerChanged,
     program_seen: Option<Instant>,
     fault: Option<String>,
 }
@@ -110,10 +113,17 @@ struct Report {
     done: oneshot::Sender<()>,
 }
 
-/// Where calls go from now on: the port of the worker that takes them; `None`: no worker does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+/// Where calls go from now on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
-pub struct WorkerChanged(pub Option<u16>);
+pub struct WorkerChanged {
+    /// The port of the worker that takes new calls; `None`: no worker does.
+    pub current: Option<u16>,
+    /// The ports of those that only finish theirs.
+    pub draining: Vec<u16>,
+    /// MaxCallsAllowed is reached, in a sentence; `None`: there is room.
+    pub full: Option<String>,
+}
 
 /// Tell this one of every [`WorkerChanged`], first of how it is now.
 #[derive(Message)]
@@ -215,7 +225,7 @@ impl UmService {
             slots,
             max_calls: max_calls(&organisation.directory, &settings.node, beginning.max_calls),
             own_max_calls: beginning.max_calls,
-            snapshot: organisation.snapshot(Vec::new()),
+            snapshot: organisation.snapshot(),
             settings,
             refuse: None,
             out_of_service: None,
@@ -236,6 +246,7 @@ impl UmService {
             reports: Vec::new(),
             starting: Vec::new(),
             watchers: Vec::new(),
+            told: WorkerChanged::default(),
             program_seen: None,
             fault: None,
         }
@@ -258,7 +269,26 @@ impl UmService {
             self.carry_out(command, ctx);
         }
         self.commands = commands;
+        self.tell_watchers();
         self.answer_those_who_wait();
+    }
+
+    fn tell_watchers(&mut self) {
+        let serving = self.serving();
+        if serving != self.told {
+            self.watchers.iter().for_each(|watcher| watcher.do_send(serving.clone()));
+            self.told = serving;
+        }
+    }
+
+    fn serving(&self) -> WorkerChanged {
+        let workers = || self.supervision.workers().map(|(_, known)| known);
+        let talking: u32 = workers().map(|known| known.beat.talking).sum();
+        WorkerChanged {
+            current: self.supervision.current().map(|(_, known)| known.port),
+            draining: workers().filter(|known| known.state == State::Draining).map(|known| known.port).collect(),
+            full: (talking >= self.max_calls).then(|| full(self.max_calls)),
+        }
     }
 
     fn carry_out(&mut self, command: Command, ctx: &mut Context<Self>) {
@@ -290,13 +320,10 @@ impl UmService {
                     self.processes.kill(pid);
                 }
             }
-            Command::Current(port) => {
-                match port {
-                    Some(port) => tracing::info!(port, "UM worker takes calls"),
-                    None => tracing::error!("ALARM: no UM worker takes calls"),
-                }
-                self.watchers.iter().for_each(|watcher| watcher.do_send(WorkerChanged(port)));
-            }
+            Command::Current(port) => match port {
+                Some(port) => tracing::info!(port, "UM worker takes calls"),
+                None => tracing::error!("ALARM: no UM worker takes calls"),
+            },
             Command::Bury { worker, how } => {
                 tracing::warn!(worker = worker.0, how, "UM worker ended");
                 self.listeners.remove(&worker);
@@ -619,7 +646,7 @@ impl Handler<Watch> for UmService {
     type Result = ();
 
     fn handle(&mut self, Watch(watcher): Watch, _: &mut Self::Context) {
-        watcher.do_send(WorkerChanged(self.supervision.current().map(|(_, known)| known.port)));
+        watcher.do_send(self.told.clone());
         self.watchers.push(watcher);
     }
 }
@@ -628,10 +655,11 @@ impl Handler<NewGeneration> for UmService {
     type Result = ();
 
     fn handle(&mut self, organisation: NewGeneration, _: &mut Self::Context) {
-        self.snapshot = organisation.snapshot(std::mem::take(&mut self.snapshot.routers));
+        self.snapshot = organisation.snapshot();
         self.tell_all(&ToWorker::Configuration(self.snapshot.clone()));
         self.max_calls = max_calls(&organisation.directory, &self.settings.node, self.own_max_calls);
         self.share_limits();
+        self.tell_watchers();
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
-use super::call::Call;
+use super::call::{Call, is_ours};
 use super::call_account;
 use super::call_events::CallHappened;
 use super::dialog::{Dialog, HangUp};
@@ -25,6 +25,7 @@ use crate::prompts::Prompts;
 use crate::protocol::sip::dialog::{Refusal, options_answer};
 use crate::protocol::sip::endpoint::{self, DialogKey, ServerTransaction};
 use crate::protocol::sip::{Flow, HeaderName, Method, Response, Status};
+use crate::routing::peer_of;
 
 /// A full or stopping server is asked again after so long.
 pub const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -127,6 +128,13 @@ pub struct CallCount {
     pub talking: usize,
 }
 
+impl Limit {
+    /// Whether so many callers of one worker leave no room for another.
+    pub fn is_reached_by(self, talking: usize) -> bool {
+        talking as u64 + u64::from(self.elsewhere) >= u64::from(self.max_calls)
+    }
+}
+
 impl UmWorker {
     pub fn new(
         equipment: Equipment,
@@ -168,7 +176,9 @@ impl UmWorker {
                     "call refused"
                 );
                 // strangers cannot fill the disk: only what a gateway asked for is put on record
-                if let Some(gateway) = self.directory.gateway_of(flow.remote.ip(), flow.remote.port()) {
+                let environment = &*self.equipment.environment;
+                let peer = peer_of(&request, flow.remote, |ip| is_ours(ip, &self.directory, environment));
+                if let Some(gateway) = self.directory.gateway_of(peer.ip(), peer.port()) {
                     let happened =
                         call_account::refused(&request, &flow, gateway.name.as_str(), &refusal, &self.equipment);
                     self.equipment.events.do_send(happened);
@@ -186,9 +196,8 @@ impl UmWorker {
         if let Some(why) = self.refusing() {
             return Err(busy(why));
         }
-        let Limit { max_calls, elsewhere } = self.limit;
-        if self.talking.len() as u64 + u64::from(elsewhere) >= u64::from(max_calls) {
-            return Err(busy(&format!("this server has its {max_calls} calls (MaxCallsAllowed)")));
+        if self.limit.is_reached_by(self.talking.len()) {
+            return Err(busy(&full(self.limit.max_calls)));
         }
         let Self { equipment, directory, addresses, .. } = self;
         Call::place(incoming, directory, equipment, |flow| address_towards(flow, equipment, addresses))
@@ -226,6 +235,11 @@ impl UmWorker {
     fn respond(&self, transaction: ServerTransaction, response: Response) {
         self.equipment.endpoint.do_send(Outgoing(endpoint::Event::Respond { transaction, response }));
     }
+}
+
+/// Why a server that has its calls takes no more.
+pub fn full(max_calls: u32) -> String {
+    format!("this server has its {max_calls} calls (MaxCallsAllowed)")
 }
 
 /// The address we name to this peer in Contact and SDP. To be asked for known gateways only: each is remembered.

@@ -118,8 +118,35 @@ impl Directory {
         })
     }
 
-    /// Sets the addresses that a gateway host name resolves to, in place of those it had. Until then no call is taken
-    /// from the gateways of that name.
+    /// Host names that are written as addresses of servers, to be resolved and handed over in the same way.
+    pub fn server_hosts(&self) -> impl Iterator<Item = &HostName> {
+        self.server_addresses().filter_map(|address| match address {
+            GatewayAddress::Host(host) => Some(host),
+            GatewayAddress::Ip(_) => None,
+        })
+    }
+
+    fn server_addresses(&self) -> impl Iterator<Item = &GatewayAddress> {
+        let services = self.objects.services.iter().filter_map(|service| service.address.as_ref());
+        services.chain(self.objects.call_routers.iter().filter_map(|router| router.address.as_ref()))
+    }
+
+    /// The addresses of a host name that were handed over.
+    pub fn addresses_of(&self, host: &HostName) -> &[IpAddr] {
+        self.located.get(host).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a server of the organisation has this address.
+    pub fn is_server(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.server_addresses().any(|known| match known {
+            GatewayAddress::Ip(ip) => *ip == address,
+            GatewayAddress::Host(host) => self.addresses_of(host).contains(&address),
+        })
+    }
+
+    /// Sets the addresses that a host name of a gateway or server resolves to, in place of those it had. Until then no
+    /// call is taken from the gateways of that name.
     pub fn locate(&mut self, host: &HostName, addresses: &[IpAddr]) {
         self.located.insert(host.clone(), addresses.iter().map(IpAddr::to_canonical).collect());
         self.index_gateways();

@@ -32,6 +32,9 @@ pub struct Service {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallRouter {
     pub name: HostName,
+    /// Where calls come from that it sends on to UM services (gateways with `redirect = false`); `None`: those of the
+    /// server's `[[service]]`.
+    pub address: Option<GatewayAddress>,
     /// `None`: what the server's own configuration says (5060).
     pub sip_tcp_listening_port: Option<u16>,
     /// `None`: 5061.
@@ -115,6 +118,7 @@ impl Service {
 impl CallRouter {
     pub(super) fn read(mut fields: Fields) -> Option<CallRouterText> {
         let name = fields.required("name");
+        let address = fields.optional("address");
         let sip_tcp_listening_port = fields.optional_number("sip_tcp_listening_port", 0..=u16::MAX);
         let sip_tls_listening_port = fields.optional_number("sip_tls_listening_port", 0..=u16::MAX);
         let um_startup_mode = fields.optional_choice("um_startup_mode");
@@ -124,6 +128,7 @@ impl CallRouter {
         Some(CallRouterText {
             router: CallRouter {
                 name: name?.value,
+                address: address.map(|address| address.value),
                 sip_tcp_listening_port,
                 sip_tls_listening_port,
                 um_startup_mode,

@@ -464,7 +464,13 @@ fn load(report: &ServiceReport) -> Load {
 /// What the redirectors begin with. The UM service tells when it has a worker.
 fn view(listeners: &[(Part, SocketAddr)], settings: &Settings, directory: &Arc<Directory>, seed: u64) -> View {
     let service = listeners.iter().find(|(part, _)| *part == Part::UmService);
-    let home = service.map(|(_, at)| Home { service_port: at.port(), worker_port: None, refuses: None, full: None });
+    let home = service.map(|(_, at)| Home {
+        service_port: at.port(),
+        worker_port: None,
+        draining_ports: Vec::new(),
+        refuses: None,
+        full: None,
+    });
     View {
         directory: directory.clone(),
         node: settings.node.clone(),

@@ -146,7 +146,8 @@ impl Worker {
         let endpoint = placement.signalling.start(|_| core);
         let clock = placement.media.start(|_| MediaClock::default());
         let (tell, over) = oneshot::channel();
-        let link = NodeLink::new(environment.clone(), identity.clone(), generation, tell);
+        let limit = Limit { max_calls, elsewhere };
+        let link = NodeLink::new(environment.clone(), identity.clone(), generation, limit, tell);
         let link = placement.link.start(|_| link);
         let (writer, spool_state) =
             SpoolWriter::new(environment.clone(), spool, order.worker.0.clone(), link.clone().recipient());
@@ -171,7 +172,6 @@ impl Worker {
             events: link.clone().recipient(),
         };
         let (directory, count) = (Arc::new(directory), link.clone().recipient());
-        let limit = Limit { max_calls, elsewhere };
         let calls = placement.signalling.start(move |_| UmWorker::new(equipment, directory, limit, refuse, count));
         vital.push(("no calls are taken: the UM worker does not answer".to_owned(), alive(&calls)));
         endpoint.do_send(TakeCalls(calls.clone().recipient()));

@@ -127,8 +127,6 @@ pub struct Snapshot {
     pub sources: Vec<(String, String)>,
     /// Addresses of the host names in it.
     pub located: Vec<(String, Vec<IpAddr>)>,
-    /// Addresses this node's and other servers' call routers forward calls from.
-    pub routers: Vec<IpAddr>,
 }
 
 /// How a worker is, every second.

@@ -3,8 +3,8 @@
 
 use std::net::SocketAddr;
 
-use super::decision::{RETRY_LATER, decide, unavailable};
-use super::proxy::{self, Passage};
+use super::decision::{RETRY_LATER, RETRY_SOON, decide, unavailable};
+use super::proxy::{self, Onward, Passage};
 use super::understand::understand;
 use super::view::View;
 use super::{Role, contact, fast};
@@ -25,8 +25,8 @@ pub enum Answer {
     Nothing,
     /// A response: over UDP to this address, over a stream along the connection that the request came by.
     Respond(SocketAddr),
-    /// Not an answer but the message itself, changed, goes on to this address.
-    Forward(SocketAddr),
+    /// Not an answer but the message itself, changed, goes on.
+    Forward(Box<Onward>),
     /// A response, and somebody should know: a call was refused.
     Refuse(SocketAddr, Box<Refused>),
 }
@@ -56,9 +56,7 @@ pub(super) fn answer_any(view: &View, role: Role, bytes: &[u8], flow: Flow, out:
     let mut request = match Message::parse(bytes) {
         Ok(Message::Request(request)) => request,
         Ok(Message::Response(response)) => {
-            let Some((response, to)) = proxy::response(view, response, flow) else { return Answer::Nothing };
-            out.extend_from_slice(&response.to_bytes());
-            return Answer::Forward(to);
+            return pass_back(view, response, flow, out);
         }
         Err(error) => {
             let Some(response) = unreadable(bytes, &error) else { return Answer::Nothing };
@@ -77,9 +75,9 @@ pub(super) fn answer_any(view: &View, role: Role, bytes: &[u8], flow: Flow, out:
         Passage::Ours => respond(view, role, &request, flow),
         Passage::Refused(refusal) => Some(Err(refusal)),
         Passage::Lost => None,
-        Passage::On(onward, to) => {
-            out.extend_from_slice(&onward.to_bytes());
-            return Answer::Forward(to);
+        Passage::On(request, onward) => {
+            out.extend_from_slice(&request.to_bytes());
+            return Answer::Forward(Box::new(onward));
         }
     };
     match response {
@@ -98,6 +96,25 @@ pub(super) fn answer_any(view: &View, role: Role, bytes: &[u8], flow: Flow, out:
             }
         }
     }
+}
+
+/// What goes back for a message that was to be sent on and found no way to `flow.remote` (RFC 3261 16.9): a 503, as if
+/// it had come from there.
+pub fn undelivered(view: &View, bytes: &[u8], flow: Flow, out: &mut Vec<u8>) -> Answer {
+    out.clear();
+    let request = match Message::parse(bytes) {
+        Ok(Message::Request(request)) if request.method != Method::Ack => request,
+        _ => return Answer::Nothing,
+    };
+    let refusal = unavailable(&format!("{} cannot be reached", flow.remote), RETRY_SOON);
+    let tag = tag(view.seed, &request.headers);
+    pass_back(view, refusal.response(&request).with_to_tag(&tag), flow, out)
+}
+
+fn pass_back(view: &View, response: Response, flow: Flow, out: &mut Vec<u8>) -> Answer {
+    let Some((response, onward)) = proxy::response(view, response, flow) else { return Answer::Nothing };
+    out.extend_from_slice(&response.to_bytes());
+    Answer::Forward(Box::new(onward))
 }
 
 /// `None`: the message is absorbed. `Err`: a call is refused.
@@ -130,7 +147,7 @@ fn respond(view: &View, role: Role, request: &Request, flow: Flow) -> Option<Res
 }
 
 /// Why this part takes no calls at all.
-fn refuses(view: &View, role: Role) -> Option<&str> {
+pub(super) fn refuses(view: &View, role: Role) -> Option<&str> {
     match role {
         Role::Router => view.router_refuses.as_deref(),
         Role::Service => view.home.as_ref().and_then(|home| home.refuses.as_deref()),

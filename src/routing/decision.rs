@@ -13,7 +13,7 @@ use crate::protocol::sip::dialog::Refusal;
 /// A server that is full or out of service is asked again after so long.
 pub(super) const RETRY_LATER: Duration = Duration::from_secs(10);
 /// A worker that died is back by then.
-const RETRY_SOON: Duration = Duration::from_secs(1);
+pub(super) const RETRY_SOON: Duration = Duration::from_secs(1);
 
 /// Where a call goes next.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -44,9 +44,11 @@ struct Invite<'m> {
 
 /// `None`: `answer` must look at it.
 pub(super) fn answer(view: &View, role: Role, bytes: &[u8], flow: Flow, out: &mut Vec<u8>) -> Option<Answer> {
-    // an ACK with a Route may be one that goes on
-    if bytes.starts_with(b"ACK ") && memmem::find(bytes, b"oute").is_none() && !proxy::forwards(view, flow) {
-        return Some(Answer::Nothing);
+    if bytes.starts_with(b"ACK ") {
+        // one with a Route, or from another router, may be one that goes on
+        let goes_on = |part: &[u8]| memmem::find(bytes, part).is_some();
+        let absorbed = !goes_on(b"oute") && !goes_on(proxy::MARK.as_bytes()) && !proxy::forwards(view, flow.remote);
+        return absorbed.then_some(Answer::Nothing);
     }
     if !bytes.starts_with(b"INVITE ") {
         return None;

@@ -13,9 +13,9 @@ mod proxy;
 mod understand;
 mod view;
 
-pub use answer::{Answer, Refused, answer};
+pub use answer::{Answer, Refused, answer, undelivered};
 pub use decision::{Decision, Target};
-pub use proxy::peer_of;
+pub use proxy::{Onward, peer_of};
 pub use understand::understand;
 pub use view::{Home, Place, Server, View};
 

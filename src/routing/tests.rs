@@ -10,24 +10,37 @@ use super::*;
 use crate::directory::{Directory, SourceFile};
 use crate::protocol::sip::{Flow, Message, Transport};
 
+mod chain;
+
 const MORE: &str = "[[ip_gateway]]\nname = \"V6\"\naddress = \"2001:db8::9\"\nport = 0\n\n\
     [[hunt_group]]\nname = \"V6 Pilot\"\nip_gateway = \"V6\"\ndial_plan = \"Lab\"\n\n\
     [[ip_gateway]]\nname = \"Wire\"\naddress = \"192.0.2.9\"\nport = 0\n\n\
     [[hunt_group]]\nname = \"Wire Pilot\"\nip_gateway = \"Wire\"\ndial_plan = \"Lab\"\n";
 
-fn view() -> View {
+/// The sample organisation, and more.
+fn sources(more: &str) -> Vec<SourceFile> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/directory");
     let read = |name: &str| SourceFile::new(name, fs::read_to_string(folder.join(name)).unwrap());
     let files = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
     let mut sources: Vec<SourceFile> = files.filter(|name| name.ends_with(".toml")).map(|name| read(&name)).collect();
-    sources.push(SourceFile::new("more.toml", MORE));
+    sources.push(SourceFile::new("more.toml", more));
+    sources
+}
+
+fn view() -> View {
     View {
-        directory: Arc::new(Directory::load(&sources).expect("valid")),
+        directory: Arc::new(Directory::load(&sources(MORE)).expect("valid")),
         node: "um.example.test".to_owned(),
         server: "Ringpost/test".to_owned(),
         advertised: None,
         router_refuses: None,
-        home: Some(Home { service_port: 5062, worker_port: Some(5065), refuses: None, full: None }),
+        home: Some(Home {
+            service_port: 5062,
+            worker_port: Some(5065),
+            draining_ports: Vec::new(),
+            refuses: None,
+            full: None,
+        }),
         servers: Vec::new(),
         seed: 7,
     }

@@ -36,6 +36,8 @@ pub struct Home {
     pub service_port: u16,
     /// Where the worker that takes new calls listens; `None`: there is none at this moment.
     pub worker_port: Option<u16>,
+    /// Where workers listen that only finish their calls.
+    pub draining_ports: Vec<u16>,
     /// Why it takes no new calls (component state); `None`: it does.
     pub refuses: Option<String>,
     /// MaxCallsAllowed is reached: the sentence that says so.

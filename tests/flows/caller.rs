@@ -236,6 +236,9 @@ impl Caller {
         }
         if response.method() == "INVITE" && response.status().is_some_and(|status| status < 300) {
             self.target = response.contact().unwrap_or(self.target.clone());
+        }
+        let opens_dialog = self.sent.as_ref().is_some_and(|invite| invite.tag("To").is_none());
+        if response.method() == "INVITE" && response.status().is_some_and(|status| status < 300) && opens_dialog {
             self.routes = response.all("Record-Route").into_iter().rev().map(str::to_owned).collect();
         }
         if let Some(sdp) = response.sdp() {

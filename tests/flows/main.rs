@@ -19,6 +19,7 @@ mod damage;
 mod delivery;
 mod disk;
 mod early;
+mod forwarded;
 mod fragile;
 mod hanging_up;
 mod keys;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringpost::actors::call_router::{ServerHealth, ServiceFull};
+use ringpost::actors::call_router::ServerHealth;
 use ringpost::actors::um_service::WorkerChanged;
 use ringpost::components::{Component, ComponentState, Requester};
 use ringpost::engine::config::Part;
@@ -127,24 +127,46 @@ fn options_tells_whether_calls_are_taken() {
 }
 
 #[test]
-fn service_without_worker_or_room_asks_to_come_again() {
+fn service_without_worker_asks_to_come_again() {
     let world = World::new();
     let router = world.engine().call_router().clone();
-    router.do_send(WorkerChanged(None));
+    router.do_send(WorkerChanged::default());
     world.run(Duration::from_millis(10));
     for port in [ROUTER_PORT, SERVICE_PORT] {
         let refused = world.gateway().call_for_alice().calling_port(port).dial().expect(503);
         assert_eq!(refused.get("Retry-After"), "1");
     }
-    router.do_send(WorkerChanged(Some(5067)));
+    router.do_send(WorkerChanged { current: Some(5067), ..WorkerChanged::default() });
     world.run(Duration::from_millis(10));
     let mut caller = world.gateway().call_for_alice().calling_port(SERVICE_PORT).dial();
     assert!(redirected(&mut caller).starts_with("sip:5000@192.0.2.1:5067;"));
-    router.do_send(ServiceFull(Some("this server has its 100 calls (MaxCallsAllowed)".to_owned())));
+}
+
+/// Nobody is sent to a worker that has to refuse: another server, or the gateway's next choice, is asked at once.
+#[test]
+fn full_server_refuses_before_it_redirects() {
+    let world = World::with(|beginning| beginning.max_calls(2));
+    let talking: Vec<Caller> = (0..2)
+        .map(|_| {
+            let mut caller = world.gateway().call_for_alice().dial();
+            caller.expect(200);
+            caller
+        })
+        .collect();
     world.run(Duration::from_millis(10));
-    let refused = world.gateway().call_for_alice().calling_port(SERVICE_PORT).dial().expect(503);
-    assert_eq!(refused.get("Retry-After"), "10");
-    assert!(refused.get("Warning").contains("MaxCallsAllowed"));
+    for port in [ROUTER_PORT, SERVICE_PORT] {
+        let refused = world.gateway().call_for_alice().calling_port(port).dial().expect(503);
+        assert_eq!(refused.get("Retry-After"), "10");
+        assert!(refused.get("Warning").contains("2 calls (MaxCallsAllowed)"), "{}", refused.get("Warning"));
+    }
+    let mut talking = talking.into_iter();
+    talking.next().unwrap().hang_up();
+    world.run(Duration::from_millis(10));
+    for port in [ROUTER_PORT, SERVICE_PORT] {
+        world.gateway().call_for_alice().calling_port(port).dial().expect(302);
+    }
+    talking.for_each(|mut caller| caller.hang_up());
+    world.assert_idle();
 }
 
 const SERVERS: &str = "[[service]]\nname = \"um2.example.test\"\naddress = \"192.0.2.2\"\n\n\
@@ -196,66 +218,4 @@ fn router_without_any_um_service_says_so() {
     let world = World::with(|beginning| beginning.listening = vec![Part::CallRouter]);
     let refused = world.gateway().call_for_alice().calling_port(ROUTER_PORT).dial().expect(480);
     assert!(refused.get("Warning").contains("no UM service"), "{}", refused.get("Warning"));
-}
-
-/// A gateway that cannot follow a redirect.
-fn without_redirects() -> World {
-    World::with(|beginning| beginning.edit("port = 0 # every port", "port = 0\nredirect = false"))
-}
-
-#[test]
-fn gateway_that_follows_no_redirect_is_served_through_the_router() {
-    for port in [ROUTER_PORT, SERVICE_PORT] {
-        let world = without_redirects();
-        let mut caller = world.gateway().call_for_alice().calling_port(port).dial();
-        let answer = caller.expect(200);
-        assert_eq!(answer.get("Record-Route"), format!("<sip:192.0.2.1:{port};lr>"));
-        assert_eq!(answer.all("Via").len(), 1, "our Via is taken off");
-        caller.hear_tone().say(&speech()).hang_up();
-        let mail = world.mailbox("alice").only_message();
-        assert_eq!(mail.header("X-CallingTelephoneNumber").as_deref(), Some("+14255550100"));
-        world.assert_idle();
-    }
-}
-
-#[test]
-fn call_through_the_router_is_cancelled() {
-    let world = without_redirects();
-    let mut caller = world.gateway().call_for_alice().calling_port(ROUTER_PORT).ready();
-    caller.dial();
-    caller.cancel();
-    caller.expect(200);
-    world.assert_idle();
-}
-
-#[test]
-fn refusals_and_byes_of_the_worker_pass_the_router() {
-    let world = without_redirects();
-    let g729 = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18\r\n";
-    world.gateway().call_for_alice().calling_port(ROUTER_PORT).offering(g729).dial().expect(488);
-    world.gateway().invite("1999").calling_port(ROUTER_PORT).dial().expect(404);
-    let mut caller = world.gateway().call_for_alice().calling_port(ROUTER_PORT).dial();
-    caller.expect(200);
-    caller.hear_tone().say(&speech());
-    world.engine().drop_calls(ringpost::link::CallSelector::All);
-    caller.expect_bye();
-    world.mailbox("alice").only_message();
-}
-
-#[test]
-fn nobody_else_is_sent_on() {
-    let world = without_redirects();
-    let mut stranger = world.peer("198.51.100.66".parse().unwrap()).call_for_alice().calling_port(ROUTER_PORT).ready();
-    stranger.dial_changed(|invite| {
-        let routed = invite.replacen("\r\n", "\r\nRoute: <sip:192.0.2.1:5060;lr>\r\n", 1);
-        routed.replacen("INVITE sip:5000@192.0.2.1:5060", "INVITE sip:5000@127.0.0.1:9", 1)
-    });
-    stranger.expect(403);
-    let forged = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-ringpost-0000000000000000\r\n\
-        Via: SIP/2.0/UDP 127.0.0.1:30000;branch=z9hG4bK-1\r\nFrom: <sip:a@x>;tag=1\r\nTo: <sip:b@x>;tag=2\r\n\
-        Call-ID: c\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
-    let mut victim = world.gateway().call_for_alice().ready();
-    let aimed = forged.replace("127.0.0.1:30000", &victim.local().to_string());
-    stranger.send_octets(aimed.as_bytes());
-    victim.expect_no_response(Duration::from_millis(50));
 }

@@ -6,6 +6,7 @@
 
 mod counted;
 mod redirector;
+mod relay;
 mod stream;
 
 use std::io;
@@ -43,11 +44,6 @@ pub struct CallRouter {
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct Leaving(pub String);
-
-/// MaxCallsAllowed is reached, in a sentence; `None`: there is room again.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
-pub struct ServiceFull(pub Option<String>);
 
 /// What the OPTIONS probe of another server's UM service has found.
 #[derive(Debug, Clone, Message)]
@@ -97,8 +93,12 @@ impl Handler<NewGeneration> for CallRouter {
 impl Handler<WorkerChanged> for CallRouter {
     type Result = ();
 
-    fn handle(&mut self, WorkerChanged(port): WorkerChanged, _: &mut Self::Context) {
-        self.publish(|view| view.home.iter_mut().for_each(|home| home.worker_port = port));
+    fn handle(&mut self, WorkerChanged { current, draining, full }: WorkerChanged, _: &mut Self::Context) {
+        self.publish(|view| {
+            if let Some(home) = &mut view.home {
+                (home.worker_port, home.draining_ports, home.full) = (current, draining, full);
+            }
+        });
     }
 }
 
@@ -117,14 +117,6 @@ impl Handler<ComponentsChanged> for CallRouter {
     fn handle(&mut self, ComponentsChanged(states): ComponentsChanged, _: &mut Self::Context) {
         self.states = states;
         self.publish_refusals();
-    }
-}
-
-impl Handler<ServiceFull> for CallRouter {
-    type Result = ();
-
-    fn handle(&mut self, ServiceFull(full): ServiceFull, _: &mut Self::Context) {
-        self.publish(|view| view.home.iter_mut().for_each(|home| home.full = full.clone()));
     }
 }
 

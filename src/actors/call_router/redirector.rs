@@ -66,7 +66,12 @@ async fn serve(socket: Arc<dyn DatagramSocket>, role: Role, published: Published
             counted.count(&answer, out);
             match answer {
                 Answer::Nothing => None,
-                Answer::Respond(to) | Answer::Forward(to) => Some(to),
+                Answer::Respond(to) => Some(to),
+                Answer::Forward(onward) => {
+                    // lost, as on any network
+                    onward.also.iter().for_each(|to| drop(socket.send(out, *to)));
+                    Some(onward.to)
+                }
                 Answer::Refuse(to, refused) => {
                     report(role, remote, &refused);
                     Some(to)
@@ -91,8 +96,8 @@ pub(super) fn report(role: Role, peer: SocketAddr, refused: &Refused) {
     tracing::warn!(call_id, %peer, status = status.code(), reason = why, "call refused by the {by}");
 }
 
-/// Our own address on the way to each gateway, for sockets that are bound to every address. Gateways only: what is
-/// asked for strangers, who are refused, would be kept for nothing.
+/// Our own address on the way to each gateway and server, for sockets that are bound to every address. Not for
+/// strangers, who are refused: it would be kept for nothing.
 pub(super) struct Ways {
     environment: Arc<dyn Environment>,
     bound: SocketAddr,
@@ -120,8 +125,8 @@ impl Ways {
             if self.own.contains(&remote) {
                 return Some(remote);
             }
-            view.directory.gateway_of(remote, 0)?;
-            let address = self.environment.address_towards(remote).ok()?;
+            let known = view.directory.gateway_of(remote, 0).is_some() || view.directory.is_server(remote);
+            let address = known.then(|| self.environment.address_towards(remote).ok())??;
             self.known.insert(remote, address);
             if !self.own.contains(&address) {
                 self.own.push(address);

@@ -2,15 +2,16 @@
 //! Knows: streams, framing, the view in force. Must not: keep anything of a message that was answered.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::redirector::{Ways, report};
+use super::redirector::report;
+use super::relay::{Queue, Relay};
 use super::{Counted, Published};
 use crate::engine::Environment;
 use crate::engine::environment::{BoxStream, StreamListener};
@@ -50,17 +51,23 @@ impl Actor for StreamRedirector {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let Some(mut listener) = self.listener.take() else { return };
-        let (environment, role, published) = (self.environment.clone(), self.role, self.published.clone());
-        let (idle_timeout, counted) = (self.idle_timeout, self.counted.clone());
+        let local = listener.local();
+        let relay = Rc::new(Relay {
+            environment: self.environment.clone(),
+            role: self.role,
+            published: self.published.clone(),
+            counted: self.counted.clone(),
+            idle_timeout: self.idle_timeout,
+            bound: local,
+            connections: Default::default(),
+        });
         let accepting = async move {
-            let local = listener.local();
             loop {
                 match poll_fn(|cx| listener.poll_accept(cx)).await {
                     Ok((stream, remote)) => {
-                        let ways = Ways::new(environment.clone(), local);
-                        let connection =
-                            Connection { role, published: published.clone(), counted: counted.clone(), ways, remote };
-                        actix_rt::spawn(connection.serve(stream, idle_timeout));
+                        let local = relay.local_towards(remote);
+                        let flow = Flow { transport: Transport::Tcp, local, remote, connection: None };
+                        actix_rt::spawn(Connection { relay: relay.clone(), flow, queue: None }.serve(stream));
                     }
                     Err(error) => {
                         tracing::warn!(%local, %error, "connection not accepted");
@@ -75,15 +82,15 @@ impl Actor for StreamRedirector {
 
 /// One accepted connection.
 struct Connection {
-    role: Role,
-    published: Published,
-    counted: Counted,
-    ways: Ways,
-    remote: SocketAddr,
+    relay: Rc<Relay>,
+    flow: Flow,
+    /// A message was sent on: what comes back for this peer.
+    queue: Option<Queue>,
 }
 
 impl Connection {
-    async fn serve(mut self, mut stream: BoxStream, idle_timeout: Duration) {
+    async fn serve(mut self, mut stream: BoxStream) {
+        let idle_timeout = self.relay.idle_timeout;
         let mut framer = Framer::new(Limits::default());
         let mut buffer = vec![0; READ_BUFFER];
         let (mut answers, mut scratch) = (Vec::new(), Vec::new());
@@ -117,33 +124,39 @@ impl Connection {
                 Ok(Ok(())) if !broken => answers.clear(),
                 _ => return,
             }
+            if let Some(queue) = self.queue.take() {
+                return self.relay.carry(stream, framer, queue).await;
+            }
         }
     }
 
     /// Answers every message that is whole, in one go: many may come in one segment. True: the stream is of no use
     /// any more.
     fn answer_all(&mut self, framer: &mut Framer, answers: &mut Vec<u8>, scratch: &mut Vec<u8>) -> bool {
-        let view = self.published.load_full();
-        let local = self.ways.local(&view, self.remote.ip());
-        let flow = Flow { transport: Transport::Tcp, local, remote: self.remote, connection: None };
+        let Connection { relay, flow, queue } = self;
+        let view = relay.published.load_full();
         while let Some(frame) = framer.next() {
             match frame {
                 Ok(Frame::Ping) => answers.extend_from_slice(PONG),
                 Ok(Frame::Message(bytes)) => {
-                    let answer = answer(&view, self.role, &bytes, flow, scratch);
-                    self.counted.count(&answer, scratch);
+                    let answer = answer(&view, relay.role, &bytes, *flow, scratch);
+                    relay.counted.count(&answer, scratch);
                     match answer {
-                        // `routing::proxy` refuses what would have to be sent on over a stream
-                        Answer::Nothing | Answer::Forward(_) => {}
+                        Answer::Nothing => {}
+                        Answer::Forward(onward) => {
+                            // there before anything can come back
+                            queue.get_or_insert_with(|| relay.enter(flow.remote));
+                            relay.send(&onward, scratch);
+                        }
                         Answer::Respond(_) => answers.extend_from_slice(scratch),
                         Answer::Refuse(_, refused) => {
-                            report(self.role, self.remote, &refused);
+                            report(relay.role, flow.remote, &refused);
                             answers.extend_from_slice(scratch);
                         }
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(remote = %self.remote, %error, "stream cannot be framed: closed");
+                    tracing::warn!(remote = %flow.remote, %error, "stream cannot be framed: closed");
                     answers.extend(last_words(&error));
                     return true;
                 }
@@ -153,6 +166,6 @@ impl Connection {
     }
 }
 
-fn last_words(error: &FrameError) -> Vec<u8> {
+pub(super) fn last_words(error: &FrameError) -> Vec<u8> {
     error.response().map(|response| response.with_to_tag("unreadable").to_bytes()).unwrap_or_default()
 }

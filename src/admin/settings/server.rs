@@ -68,6 +68,13 @@ pub(super) const SERVICE: &[Setting] = &[
 pub(super) const CALL_ROUTER: &[Setting] = &[
     Setting::new("name", "", SERVER, Needed, "the server").fixed(),
     Setting::new(
+        "address",
+        "",
+        Type::Text("IP address, host name"),
+        From("that of the server's service"),
+        "where UM services get calls from that it sends on (gateways with redirect = false)",
+    ),
+    Setting::new(
         "sip_tcp_listening_port",
         "SipTcpListeningPort",
         PORT,

@@ -52,7 +52,13 @@ fn view(mailboxes: usize) -> View {
         server: "Ringpost/bench".to_owned(),
         advertised: None,
         router_refuses: None,
-        home: Some(Home { service_port: 5062, worker_port: Some(5065), refuses: None, full: None }),
+        home: Some(Home {
+            service_port: 5062,
+            worker_port: Some(5065),
+            draining_ports: Vec::new(),
+            refuses: None,
+            full: None,
+        }),
         servers: Vec::new(),
         seed: 7,
     }

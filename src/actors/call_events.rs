@@ -4,7 +4,7 @@
 use actix::prelude::*;
 
 use crate::link::{ToNode, ToWorker, WorkerId};
-use crate::records::trace::TracedMessage;
+use crate::records::trace::{TraceOrder, TracedMessage};
 use crate::records::{ActiveCall, CallDataRecord};
 
 /// Something happened to a call of this worker.
@@ -18,6 +18,12 @@ pub enum CallHappened {
     },
     /// The last of a call; also of one that was refused and never started.
     Ended(Box<CallDataRecord>),
+    /// One was refused, with this SIP status.
+    Refused {
+        status: u16,
+        /// There were too many of them to put this one on record.
+        not_recorded: bool,
+    },
     /// A SIP message of a call that is traced.
     Traced(TracedMessage),
 }
@@ -47,17 +53,24 @@ pub struct Tell {
     pub message: ToWorker,
 }
 
+/// Trace calls, or cease to: to whoever keeps traces, and on to every worker.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Trace(pub TraceOrder);
+
 impl CallHappened {
     /// As the link tells it. `sequence`: the number of a record, by which it is told until it is taken.
-    pub fn into_link(self, sequence: u64) -> ToNode {
-        match self {
+    /// `None`: it is not told by itself; beats say it.
+    pub fn into_link(self, sequence: u64) -> Option<ToNode> {
+        Some(match self {
             CallHappened::Started(call) => ToNode::CallStarted(call),
             CallHappened::Answered { call_identity } => ToNode::CallAnswered { call_identity },
             CallHappened::Ended(record) => ToNode::CallEnded { sequence, record },
+            CallHappened::Refused { .. } => return None,
             CallHappened::Traced(message) => {
                 let TracedMessage { call_identity, at, sent, local, peer, stream, bytes } = message;
                 ToNode::Traced { call_identity, at, sent, local, peer, stream, bytes }
             }
-        }
+        })
     }
 }

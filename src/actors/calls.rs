@@ -8,26 +8,29 @@ use std::time::Duration;
 use actix::prelude::*;
 use jiff::civil::Date;
 
-use super::call_events::{CallEvent, CallHappened, Tell, WorkerGone};
+use super::call_events::{CallEvent, CallHappened, Tell, Trace, WorkerGone};
+use super::wiretap::Wiretap;
 use crate::engine::Environment;
 use crate::engine::environment::blocking;
 use crate::link::{ToNode, ToWorker, WorkerId};
-use crate::records::trace::TracedMessage;
+use crate::records::trace::{TraceOrder, TracedMessage};
+use crate::records::traces::{TracedCall, Traces};
 use crate::records::{ActiveCall, CallDataRecord, KeptRecord, RecordError, RecordWriter, Taken};
 
 /// What could not be written is tried again after so long.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// How often it is looked whether a day has become too old to be kept.
 const PRUNE_EVERY: Duration = Duration::from_secs(6 * 3600);
-/// Traces are kept of so many calls, the newest; and so much of each.
-const TRACED_CALLS: usize = 50;
-const TRACED_MESSAGES: usize = 400;
+/// How often it is looked whether a traced call is over.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 pub struct Calls {
     environment: Arc<dyn Environment>,
     /// Name of this server, in the records the node writes itself.
     server: String,
-    tell: Option<Recipient<Tell>>,
+    tell: Option<TellWorkersThrough>,
+    /// The tap on what this process itself answers.
+    tap: Wiretap,
     active: BTreeMap<(WorkerId, String), ActiveCall>,
     /// One write at a time, on a thread that may block.
     writer: Arc<Mutex<RecordWriter>>,
@@ -38,7 +41,7 @@ pub struct Calls {
     waiting_numbers: HashSet<(String, u64)>,
     writing: bool,
     state: RecordsState,
-    traces: Vec<Trace>,
+    traces: Traces,
     /// Of records that come without a number, by actors of this process.
     own_sequence: u64,
     own_id: WorkerId,
@@ -58,11 +61,6 @@ impl RecordsState {
     }
 }
 
-struct Trace {
-    call_identity: String,
-    messages: Vec<TracedMessage>,
-}
-
 /// Calls in progress, the oldest first.
 #[derive(Message)]
 #[rtype(result = "Vec<ActiveCall>")]
@@ -75,10 +73,23 @@ pub struct GetTrace {
     pub call_identity: Option<String>,
 }
 
+/// The calls whose SIP is kept, the oldest first.
+#[derive(Message)]
+#[rtype(result = "Vec<TracedCall>")]
+pub struct GetTracedCalls;
+
 /// Who takes what workers are to be told.
+#[derive(Clone, Message)]
+#[rtype(result = "()")]
+pub struct TellWorkersThrough {
+    pub tell: Recipient<Tell>,
+    pub trace: Recipient<Trace>,
+}
+
+/// The tap on what this process itself answers, to be told what is traced.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct TellWorkersThrough(pub Recipient<Tell>);
+pub struct TapHere(pub Wiretap);
 
 impl Calls {
     pub fn new(environment: Arc<dyn Environment>, server: String, writer: RecordWriter) -> (Calls, RecordsState) {
@@ -88,6 +99,7 @@ impl Calls {
             environment,
             server,
             tell: None,
+            tap: Wiretap::default(),
             active: BTreeMap::new(),
             writer: Arc::new(Mutex::new(writer)),
             taken: None,
@@ -95,7 +107,7 @@ impl Calls {
             waiting_numbers: HashSet::new(),
             writing: false,
             state: state.clone(),
-            traces: Vec::new(),
+            traces: Traces::default(),
             own_sequence: 0,
             own_id,
         };
@@ -207,7 +219,7 @@ impl Calls {
 
     fn say_taken(&self, worker: &str, sequence: u64) {
         if let Some(tell) = &self.tell {
-            tell.do_send(Tell { worker: WorkerId(worker.to_owned()), message: ToWorker::Taken { sequence } });
+            tell.tell.do_send(Tell { worker: WorkerId(worker.to_owned()), message: ToWorker::Taken { sequence } });
         }
     }
 
@@ -266,17 +278,17 @@ impl Calls {
     }
 
     fn trace(&mut self, message: TracedMessage) {
-        let known = self.traces.iter().position(|trace| trace.call_identity == message.call_identity);
-        let known = known.unwrap_or_else(|| {
-            if self.traces.len() == TRACED_CALLS {
-                self.traces.remove(0);
-            }
-            let call_identity = message.call_identity.clone();
-            self.traces.push(Trace { call_identity, messages: Vec::new() });
-            self.traces.len() - 1
-        });
-        if let Some(trace) = self.traces.get_mut(known).filter(|trace| trace.messages.len() < TRACED_MESSAGES) {
-            trace.messages.push(message);
+        for order in self.traces.take(message) {
+            self.order(order);
+        }
+    }
+
+    /// Tells everybody who sees SIP.
+    fn order(&mut self, order: TraceOrder) {
+        self.traces.ordered(&order);
+        self.tap.obey(&order);
+        if let Some(workers) = &self.tell {
+            workers.trace.do_send(Trace(order));
         }
     }
 }
@@ -288,6 +300,7 @@ impl Actor for Calls {
         self.look(ctx);
         self.prune(ctx);
         ctx.run_interval(PRUNE_EVERY, Self::prune);
+        ctx.run_interval(SWEEP_EVERY, |calls, _| calls.tap.sweep());
     }
 }
 
@@ -302,12 +315,14 @@ impl Handler<CallEvent> for Calls {
 impl Handler<CallHappened> for Calls {
     type Result = ();
 
-    /// From a worker in this process: nothing of it is told twice.
+    /// From actors of this process: nothing of it is told twice.
     fn handle(&mut self, happened: CallHappened, ctx: &mut Self::Context) {
         if matches!(happened, CallHappened::Ended(_)) {
             self.own_sequence += 1;
         }
-        self.hear(self.own_id.clone(), happened.into_link(self.own_sequence), ctx);
+        if let Some(told) = happened.into_link(self.own_sequence) {
+            self.hear(self.own_id.clone(), told, ctx);
+        }
     }
 }
 
@@ -322,8 +337,32 @@ impl Handler<WorkerGone> for Calls {
 impl Handler<TellWorkersThrough> for Calls {
     type Result = ();
 
-    fn handle(&mut self, TellWorkersThrough(tell): TellWorkersThrough, _: &mut Self::Context) {
-        self.tell = Some(tell);
+    fn handle(&mut self, through: TellWorkersThrough, _: &mut Self::Context) {
+        self.tell = Some(through);
+    }
+}
+
+impl Handler<TapHere> for Calls {
+    type Result = ();
+
+    fn handle(&mut self, TapHere(tap): TapHere, _: &mut Self::Context) {
+        self.tap = tap;
+    }
+}
+
+impl Handler<Trace> for Calls {
+    type Result = ();
+
+    fn handle(&mut self, Trace(order): Trace, _: &mut Self::Context) {
+        self.order(order);
+    }
+}
+
+impl Handler<GetTracedCalls> for Calls {
+    type Result = Vec<TracedCall>;
+
+    fn handle(&mut self, _: GetTracedCalls, _: &mut Self::Context) -> Self::Result {
+        self.traces.calls()
     }
 }
 
@@ -341,7 +380,6 @@ impl Handler<GetTrace> for Calls {
     type Result = Option<Vec<TracedMessage>>;
 
     fn handle(&mut self, GetTrace { call_identity }: GetTrace, _: &mut Self::Context) -> Self::Result {
-        let wanted = |trace: &&Trace| call_identity.as_ref().is_none_or(|wanted| trace.call_identity == *wanted);
-        self.traces.iter().rev().find(wanted).map(|trace| trace.messages.clone())
+        self.traces.of(call_identity.as_deref()).map(<[_]>::to_vec)
     }
 }

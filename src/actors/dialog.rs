@@ -6,6 +6,7 @@ use actix::prelude::*;
 use super::alarm::Alarm;
 use super::call::{Call, Greetings};
 use super::call_account::Account;
+use super::call_events::CallHappened;
 use super::media_clock::StreamKey;
 use super::rtp_stream::{Ordered, RtpStream, StopStream};
 use super::sip_endpoint::{Forget, Incoming, Outgoing};
@@ -350,6 +351,10 @@ impl Dialog {
 impl Dialog {
     fn put_on_record(&mut self, cause: EndCause) {
         if !std::mem::replace(&mut self.recorded, true) {
+            if let EndCause::Refused(status) = cause {
+                let refused = CallHappened::Refused { status: status.code(), not_recorded: false };
+                self.equipment.events.do_send(refused);
+            }
             let record = self.account.record(cause, self.quality, &self.equipment);
             self.equipment.events.do_send(record);
         }

@@ -26,3 +26,4 @@ pub mod spool_writer;
 pub mod transport;
 pub mod um_service;
 pub mod um_worker;
+pub mod wiretap;

@@ -15,6 +15,7 @@ use super::rtp_ports::RtpPorts;
 use super::sip_endpoint::{GetLoad, SipEndpoint};
 use super::spool_writer::{SpoolState, Spooled};
 use super::um_worker::{CallCount, CountCalls, Drain, DropCalls, Limit, Refuse, STRAGGLERS, UmWorker, UseDirectory};
+use super::wiretap::Wiretap;
 use crate::directory::{Directory, HostName, SourceFile};
 use crate::engine::Environment;
 use crate::engine::environment::{BoxStream, blocking};
@@ -66,6 +67,7 @@ pub struct Staff {
     pub clock: Addr<MediaClock>,
     pub ports: RtpPorts,
     pub spool_state: SpoolState,
+    pub tap: Wiretap,
     /// Those that live as long as the worker, by what is said when one is dead.
     pub vital: Vec<(String, Alive)>,
 }
@@ -86,6 +88,9 @@ pub struct NodeLink {
     /// What a node that comes back has to know, by Call-ID.
     active: BTreeMap<String, ActiveCall>,
     last_sequence: u64,
+    /// Calls refused so far, by status; and those of gateways among them that are not on record.
+    refused: BTreeMap<u16, u64>,
+    refused_not_recorded: u64,
     calls: CallCount,
     /// As the node last told it.
     limit: Limit,
@@ -141,6 +146,8 @@ impl NodeLink {
             untold: BTreeMap::new(),
             active: BTreeMap::new(),
             last_sequence: 0,
+            refused: BTreeMap::new(),
+            refused_not_recorded: 0,
             calls: CallCount::default(),
             limit,
             draining: None,
@@ -166,12 +173,17 @@ impl NodeLink {
                 }
             }
             CallHappened::Ended(record) => {
+                self.staff.iter().for_each(|staff| staff.tap.ended(&record.call_identity));
                 self.active.remove(&record.call_identity);
                 self.last_sequence += 1;
             }
+            CallHappened::Refused { status, not_recorded } => {
+                *self.refused.entry(*status).or_default() += 1;
+                self.refused_not_recorded += u64::from(*not_recorded);
+            }
             CallHappened::Traced(_) => {}
         }
-        let message = happened.into_link(self.last_sequence);
+        let Some(message) = happened.into_link(self.last_sequence) else { return };
         if matches!(message, ToNode::CallEnded { .. }) {
             self.untold.insert(self.last_sequence, message.clone());
         }
@@ -220,8 +232,7 @@ impl NodeLink {
             ToWorker::Refuse(why) => staff.calls.do_send(Refuse(why)),
             ToWorker::DropCalls(which) => staff.calls.do_send(DropCalls(which)),
             ToWorker::Stop => self.stop(),
-            // not built: the node refuses the command
-            ToWorker::Trace { .. } => {}
+            ToWorker::Trace(order) => staff.tap.obey(&order),
             ToWorker::Taken { sequence } => drop(self.untold.remove(&sequence)),
             ToWorker::Report { number } => self.beat(number, ctx),
         }
@@ -279,6 +290,7 @@ impl NodeLink {
     /// Says how the worker is, as soon as its actors have.
     fn beat(&self, answers: u64, ctx: &mut Context<Self>) {
         let Some(staff) = &self.staff else { return };
+        staff.tap.sweep();
         let problems = staff.vital.iter().filter(|(_, alive)| !alive()).map(|(dead, _)| dead.clone()).collect();
         let (endpoint, calls, streams) =
             (staff.endpoint.send(GetLoad), staff.calls.send(CountCalls), staff.clock.send(CountStreams));
@@ -291,6 +303,8 @@ impl NodeLink {
             generation: self.generation,
             draining: self.draining.is_some(),
             problems,
+            refused: self.refused.clone(),
+            refused_not_recorded: self.refused_not_recorded,
             ..Beat::default()
         };
         let counted = async move {

@@ -11,6 +11,7 @@ use actix::prelude::*;
 use super::alarm::Alarm;
 use super::dialog::{Dialog, DialogEvent};
 use super::transport::{Connection, Write};
+use super::wiretap::Wiretap;
 use crate::engine::Environment;
 use crate::engine::environment::{BoxFuture, DatagramSocket};
 use crate::protocol::sip::endpoint::{self, Command, DialogKey, Endpoint, ServerTransaction};
@@ -40,6 +41,7 @@ pub struct SipEndpoint {
     next_dialog: u64,
     calls: Option<Recipient<Incoming>>,
     idle_timeout: Duration,
+    tap: Wiretap,
 }
 
 /// Who gets the events of a dialog.
@@ -149,7 +151,13 @@ impl SipEndpoint {
             next_dialog: 0,
             calls: None,
             idle_timeout,
+            tap: Wiretap::default(),
         }
+    }
+
+    /// What goes over its sockets and connections passes by this tap.
+    pub fn tapped(self, tap: Wiretap) -> SipEndpoint {
+        SipEndpoint { tap, ..self }
     }
 
     pub fn add_datagram(&mut self, socket: Arc<dyn DatagramSocket>) {
@@ -266,8 +274,8 @@ impl SipEndpoint {
             let waiting = endpoint.dialling.remove(&peer).unwrap_or_default();
             match opened {
                 Ok((stream, local)) => {
-                    let connection =
-                        Connection::start(stream, peer.0, local, peer.1, ctx.address(), endpoint.idle_timeout);
+                    let (idle_timeout, tap) = (endpoint.idle_timeout, endpoint.tap.clone());
+                    let connection = Connection::start(stream, peer.0, local, peer.1, ctx.address(), idle_timeout, tap);
                     waiting.into_iter().for_each(|(_, bytes)| connection.1.do_send(Write(bytes)));
                     endpoint.adopt(connection, peer);
                 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 
-use super::call_events::{CallEvent, Tell, WorkerGone};
+use super::call_events::{CallEvent, Tell, Trace, WorkerGone};
 use super::calls::Calls;
 use super::components::ComponentsChanged;
 use super::config_poller::NewGeneration;
@@ -26,7 +26,8 @@ use crate::link::supervision::{Command, Event, Reason, State, Supervision, Terms
 use crate::link::{
     self, Beat, CallSelector, LinkError, Reader, Settings, Snapshot, ToNode, ToWorker, Welcome, WorkerId, Writer,
 };
-use crate::metrics::{Metrics, RecycleReason, WorkerEnd};
+use crate::metrics::{Metrics, RecycleReason, RefusedBy, WorkerEnd};
+use crate::records::trace::{NextCalls, TraceOrder};
 
 /// How often supervision looks at its deadlines.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -79,6 +80,8 @@ pub struct UmService {
     silent: HashSet<WorkerId>,
     /// The number of the last record of each worker that is in the figures.
     counted: HashMap<WorkerId, u64>,
+    /// What each worker had refused at its last beat, by status; and how much of that is not on record.
+    refusals: HashMap<WorkerId, (BTreeMap<u16, u64>, u64)>,
     living: usize,
     supervision: Supervision,
     commands: Vec<Command>,
@@ -94,6 +97,8 @@ pub struct UmService {
     watchers: Vec<Recipient<WorkerChanged>>,
     /// What they know.
     told: WorkerChanged,
+    /// New calls that are to be traced, for workers that begin later, too.
+    traced: Option<NextCalls>,
     program_seen: Option<Instant>,
     fault: Option<String>,
 }
@@ -235,6 +240,7 @@ impl UmService {
             metrics: beginning.metrics,
             silent: HashSet::new(),
             counted: HashMap::new(),
+            refusals: HashMap::new(),
             living: beginning.living,
             supervision,
             commands: Vec::new(),
@@ -247,6 +253,7 @@ impl UmService {
             starting: Vec::new(),
             watchers: Vec::new(),
             told: WorkerChanged::default(),
+            traced: None,
             program_seen: None,
             fault: None,
         }
@@ -307,6 +314,8 @@ impl UmService {
                 if let Some(link) = self.links.get_mut(&worker) {
                     link.limit = limit;
                     let _ = link.down.send(ToWorker::Welcome(welcome));
+                    let traced = self.traced.clone().map(TraceOrder::Next);
+                    let _ = traced.is_some_and(|order| link.down.send(ToWorker::Trace(order)).is_ok());
                 }
                 // what it finished while no node was there
                 self.delivery.do_send(Look);
@@ -328,6 +337,7 @@ impl UmService {
                 tracing::warn!(worker = worker.0, how, "UM worker ended");
                 self.listeners.remove(&worker);
                 self.counted.remove(&worker);
+                self.refusals.remove(&worker);
                 let reason = "the UM worker died".to_owned();
                 self.calls.do_send(WorkerGone { worker: worker.clone(), reason });
                 self.keeper.do_send(Bury(worker));
@@ -441,6 +451,7 @@ impl UmService {
         match message {
             ToNode::Beat(beat) => {
                 let answers = beat.answers;
+                self.count_refusals(&worker, &beat);
                 self.step(Event::Beat { worker: worker.clone(), beat }, ctx);
                 self.share_limits();
                 self.answered(&worker, answers);
@@ -469,6 +480,19 @@ impl UmService {
                 self.calls.do_send(CallEvent { worker, event });
             }
         }
+    }
+
+    /// Adds what a worker has refused since its last beat; what it had before its first one, another node counted.
+    fn count_refusals(&mut self, worker: &WorkerId, beat: &Beat) {
+        let now = (beat.refused.clone(), beat.refused_not_recorded);
+        let Some((before, not_recorded)) = self.refusals.insert(worker.clone(), now) else { return };
+        for (status, calls) in &beat.refused {
+            let new = calls.saturating_sub(before.get(status).copied().unwrap_or(0));
+            if new > 0 {
+                self.metrics.calls_refused(RefusedBy::UmWorker, *status, new);
+            }
+        }
+        self.metrics.refused_not_recorded(RefusedBy::UmWorker, beat.refused_not_recorded.saturating_sub(not_recorded));
     }
 
     /// One of those that were asked has answered, or will not.
@@ -702,6 +726,19 @@ impl Handler<Tell> for UmService {
 
     fn handle(&mut self, Tell { worker, message }: Tell, _: &mut Self::Context) {
         self.tell(&worker, message);
+    }
+}
+
+impl Handler<Trace> for UmService {
+    type Result = ();
+
+    fn handle(&mut self, Trace(order): Trace, _: &mut Self::Context) {
+        match &order {
+            TraceOrder::Next(next) => self.traced = Some(next.clone()),
+            TraceOrder::NoMore | TraceOrder::Nothing => self.traced = None,
+            TraceOrder::Call { .. } | TraceOrder::Follow { .. } => {}
+        }
+        self.tell_all(&ToWorker::Trace(order));
     }
 }
 

@@ -24,7 +24,8 @@ use crate::mailbox::greetings::Greetings;
 use crate::prompts::Prompts;
 use crate::protocol::sip::dialog::{Refusal, options_answer};
 use crate::protocol::sip::endpoint::{self, DialogKey, ServerTransaction};
-use crate::protocol::sip::{Flow, HeaderName, Method, Response, Status};
+use crate::protocol::sip::{Flow, HeaderName, Method, Request, Response, Status};
+use crate::records::refusals::{Peer, Refusals, Told};
 use crate::routing::peer_of;
 
 /// A full or stopping server is asked again after so long.
@@ -61,6 +62,7 @@ pub struct UmWorker {
     /// asked once.
     addresses: HashMap<IpAddr, IpAddr>,
     limit: Limit,
+    refusals: Refusals,
     /// No calls are taken, for this reason.
     refuse: Option<String>,
     /// Since when another worker takes the calls.
@@ -144,6 +146,7 @@ impl UmWorker {
         count: Recipient<CallCount>,
     ) -> UmWorker {
         UmWorker {
+            refusals: Refusals::new(equipment.environment.now()),
             equipment,
             directory,
             calls: HashMap::new(),
@@ -168,25 +171,40 @@ impl UmWorker {
             }
             Err(refusal) => {
                 let Incoming { transaction, request, flow, .. } = incoming;
-                tracing::warn!(
-                    call_id = request.headers.get(&HeaderName::CallId).unwrap_or_default(),
-                    peer = %flow.remote,
-                    status = refusal.status.code(),
-                    reason = refusal.text,
-                    "call refused"
-                );
-                // strangers cannot fill the disk: only what a gateway asked for is put on record
-                let environment = &*self.equipment.environment;
-                let peer = peer_of(&request, flow.remote, |ip| is_ours(ip, &self.directory, environment));
-                if let Some(gateway) = self.directory.gateway_of(peer.ip(), peer.port()) {
-                    let happened =
-                        call_account::refused(&request, &flow, gateway.name.as_str(), &refusal, &self.equipment);
-                    self.equipment.events.do_send(happened);
-                }
+                self.refused(&request, flow, &refusal);
                 let response = refusal.response(&request);
                 self.respond(transaction, response);
                 self.equipment.endpoint.do_send(Forget(key));
             }
+        }
+    }
+
+    /// Tells of a refused call, within what may be told of refused calls.
+    fn refused(&mut self, request: &Request, flow: Flow, refusal: &Refusal) {
+        let Self { equipment, directory, refusals, .. } = self;
+        let peer = peer_of(request, flow.remote, |ip| is_ours(ip, directory, &*equipment.environment));
+        let gateway = directory.gateway_of(peer.ip(), peer.port());
+        let call_id = request.headers.get(&HeaderName::CallId).unwrap_or_default();
+        let of = if gateway.is_some() { Peer::Gateway } else { Peer::Stranger };
+        let told = refusals.refused(equipment.environment.now(), call_id, of);
+        let Told::New { line, record } = told else { return };
+        if let Some(before) = line {
+            tracing::warn!(
+                event = "call_refused",
+                call_id,
+                by = "um_worker",
+                %peer,
+                status = refusal.status.code(),
+                reason = refusal.text,
+                not_logged_before = before,
+                "call refused"
+            );
+        }
+        let status = refusal.status.code();
+        let not_recorded = gateway.is_some() && record.is_none();
+        equipment.events.do_send(CallHappened::Refused { status, not_recorded });
+        if let Some(gateway) = gateway.filter(|_| record.is_some()) {
+            equipment.events.do_send(call_account::refused(request, &flow, gateway.name.as_str(), refusal, equipment));
         }
     }
 

@@ -1,13 +1,17 @@
 //! Commands about calls and components, answered out of what is kept of them.
 //! Knows: the folder of records, the engine's methods. Must not: know who gave a command.
 
+use std::net::IpAddr;
+
 use jiff::civil::Date;
 
-use super::command::{Answer, CallFilter, Reason, Refusal, Request};
+use super::command::{Answer, CallFilter, Reason, Refusal, Request, Trace};
 use super::execute::rows;
 use crate::components::{Component, ComponentState, Requester, UnknownWord};
 use crate::engine::Engine;
 use crate::records::report::{DaySummary, Filter, GroupBy, report};
+use crate::records::trace::{NextCalls, TraceOrder};
+use crate::records::traces;
 use crate::records::{CallDataRecord, RecordError, RecordStore};
 
 /// Answers a command about records; `None`: it is about something else. Blocks.
@@ -83,6 +87,58 @@ pub(super) async fn active_calls(engine: &Engine, dial_plan: Option<&str>, ip_ga
     let mut calls = engine.active_calls().await;
     calls.retain(|call| is(dial_plan, &call.dial_plan) && is(ip_gateway, &call.ip_gateway));
     Answer::Rows(rows(&calls))
+}
+
+/// Begins or ceases to trace calls.
+pub(super) async fn trace(engine: &Engine, trace: Trace) -> Result<Answer, Refusal> {
+    let (order, done) = match trace {
+        Trace::Call { call_identity, on } => {
+            let done = match on {
+                true => format!("call {call_identity} is traced from now on"),
+                false => format!("call {call_identity} is not traced any more; what was kept stays"),
+            };
+            (TraceOrder::Call { call_identity, on }, done)
+        }
+        Trace::Off => (TraceOrder::Nothing, "no call is traced any more; what was kept stays".to_owned()),
+        Trace::Next { calls, ip_gateway, number } => {
+            let most = traces::CALLS as u32;
+            if !(1..=most).contains(&calls) {
+                let message = format!("{calls} calls are not allowed; 1 to {most} are");
+                return Err(Refusal::of_setting(Reason::Invalid, "next", message));
+            }
+            let from = ip_gateway.as_deref().map(|name| addresses(engine, name)).transpose()?.unwrap_or_default();
+            let count = if calls == 1 { "call is".to_owned() } else { format!("{calls} calls are") };
+            let from_whom = ip_gateway.map(|gateway| format!(" from {gateway}")).unwrap_or_default();
+            let for_whom = number.as_ref().map(|number| format!(" for {number}")).unwrap_or_default();
+            let done = format!("the next {count} traced{from_whom}{for_whom}");
+            (TraceOrder::Next(NextCalls { calls, from, number }), done)
+        }
+    };
+    let hint = "; \"ringpost active-calls get\" shows those that are, --next traces the next ones";
+    let ordered = engine.trace(order).await;
+    ordered.map_err(|unknown| Refusal::new(Reason::NotFound, format!("{unknown}{hint}")))?;
+    Ok(Answer::Done(done))
+}
+
+/// Where a gateway's calls come from.
+fn addresses(engine: &Engine, name: &str) -> Result<Vec<IpAddr>, Refusal> {
+    let directory = engine.directory();
+    let gateway = directory.ip_gateways().iter().find(|gateway| gateway.name.as_str().eq_ignore_ascii_case(name));
+    let unknown = || Refusal::new(Reason::NotFound, format!("there is no UM IP gateway \"{name}\""));
+    match directory.addresses_of(&gateway.ok_or_else(unknown)?.address) {
+        [] => Err(Refusal::new(Reason::Failed, format!("the host name of UM IP gateway \"{name}\" is not resolved"))),
+        addresses => Ok(addresses.to_vec()),
+    }
+}
+
+/// The SIP that was kept of a call.
+pub(super) async fn traced(engine: &Engine, call_identity: Option<String>) -> Result<Answer, Refusal> {
+    let nothing = match &call_identity {
+        Some(call) => format!("nothing was kept of call \"{call}\": it is not traced, or has said nothing since"),
+        None => "no call was traced".to_owned(),
+    };
+    let kept = engine.traced(call_identity).await;
+    kept.map(Answer::Trace).ok_or_else(|| Refusal::new(Reason::NotFound, nothing))
 }
 
 fn word<T: std::str::FromStr<Err = UnknownWord>>(given: &str) -> Result<T, Refusal> {

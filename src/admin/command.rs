@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::settings::{Edit, Kind, Value};
 use super::status::NodeStatus;
 use crate::link::CallSelector;
+use crate::records::trace::TracedMessage;
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,10 +48,13 @@ pub enum Request {
         dial_plan: Option<String>,
         ip_gateway: Option<String>,
     },
-    /// Report the SIP of a call as it comes and goes, or stop it.
-    Trace {
-        call_identity: String,
-        on: bool,
+    /// Keep the SIP of calls as it comes and goes, or cease to.
+    Trace(Trace),
+    /// The calls whose SIP is kept.
+    TracedCalls,
+    /// The SIP of one of them; without a name: of the newest.
+    Traced {
+        call_identity: Option<String>,
     },
     DropCalls(CallSelector),
     /// Call data records of one mailbox or all, of one day or all that are kept.
@@ -65,6 +69,18 @@ pub enum Request {
     },
     /// A test call.
     Test(TestCall),
+}
+
+/// Which calls' SIP is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trace {
+    /// A call in progress, by SIP Call-ID, or not any more.
+    Call { call_identity: String, on: bool },
+    /// The next new calls; of one gateway, for one number or user.
+    Next { calls: u32, ip_gateway: Option<String>, number: Option<String> },
+    /// No call any more. What was kept, is.
+    Off,
 }
 
 /// Which calls a report is about.
@@ -115,6 +131,8 @@ pub enum Answer {
     Changed(Changed),
     /// What the node knows of calls, components, workers: one row each, by column.
     Rows(Vec<Row>),
+    /// The SIP of a call, in the order of time.
+    Trace(Vec<TracedMessage>),
     /// It is done, in a sentence.
     Done(String),
     Refused(Refusal),

@@ -58,6 +58,9 @@ pub async fn execute(node: &Node, request: Request) -> Answer {
         Request::ActiveCalls { dial_plan, ip_gateway, .. } => {
             Ok(account::active_calls(&node.engine, dial_plan.as_deref(), ip_gateway.as_deref()).await)
         }
+        Request::Trace(trace) => account::trace(&node.engine, trace).await,
+        Request::TracedCalls => Ok(Answer::Rows(rows(&node.engine.traced_calls().await))),
+        Request::Traced { call_identity } => account::traced(&node.engine, call_identity).await,
         request @ (Request::CallDataRecords { .. } | Request::CallSummaryReport { .. }) => {
             let (records, today) = (node.engine.records(), day(node.engine.wall()));
             let answer = move || account::of_records(&records, today, &request);

@@ -19,6 +19,9 @@ pub struct NodeStatus {
     pub workers: Vec<WorkerStatus>,
     /// Messages that wait to be delivered.
     pub waiting: usize,
+    /// Why calls are not taken though nothing is wrong: components out of service, a node that is about to end.
+    #[serde(default)]
+    pub out_of_service: Vec<String>,
     /// What an administrator must look at; empty when the node is healthy.
     pub problems: Vec<String>,
 }

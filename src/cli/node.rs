@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use super::Folders;
 use super::ask::{Failure, ask};
 use super::print;
-use crate::admin::command::{Answer, CallFilter, Request, TestCall};
+use crate::admin::command::{self, Answer, CallFilter, Request, TestCall};
 use crate::engine::Disk;
 use crate::engine::disk::RealDisk;
 use crate::link::CallSelector;
+use crate::records::trace::{self, Detail};
 use crate::records::{self, export};
 
 #[derive(clap::Subcommand)]
@@ -46,14 +47,8 @@ pub(super) enum ActiveCalls {
         #[arg(long)]
         json: bool,
     },
-    /// Report the SIP of a call as it comes and goes
-    Trace {
-        /// SIP Call-ID
-        call: String,
-        /// Stop it
-        #[arg(long)]
-        off: bool,
-    },
+    /// Keep the SIP of calls as it comes and goes, and show it; without options: the calls that are kept
+    Trace(Trace),
     /// End calls; what was recorded is kept
     Drop {
         /// SIP Call-ID
@@ -66,6 +61,36 @@ pub(super) enum ActiveCalls {
         #[arg(long, conflicts_with_all = ["call", "ip_gateway"])]
         all: bool,
     },
+}
+
+#[derive(clap::Args)]
+pub(super) struct Trace {
+    /// SIP Call-ID of a call in progress, or of one that was traced
+    call: Option<String>,
+    /// Trace the next so many new calls
+    #[arg(long, value_name = "CALLS", conflicts_with = "call")]
+    next: Option<u32>,
+    /// Of the next ones, those of this gateway
+    #[arg(long, value_name = "GATEWAY", requires = "next")]
+    ip_gateway: Option<String>,
+    /// Of the next ones, those for this number or user
+    #[arg(long, value_name = "NUMBER", requires = "next")]
+    number: Option<String>,
+    /// Show what was kept of the call, or of the newest: one line a message
+    #[arg(long, conflicts_with = "next")]
+    ladder: bool,
+    /// With --ladder: the messages in full
+    #[arg(long, requires = "ladder")]
+    whole: bool,
+    /// Write what was kept of the call, or of the newest, for Wireshark
+    #[arg(long, value_name = "FILE", conflicts_with = "next")]
+    pcap: Option<PathBuf>,
+    /// Cease to trace the call, or all of them; what was kept stays
+    #[arg(long, conflicts_with = "next")]
+    off: bool,
+    /// Print JSON
+    #[arg(long, conflicts_with_all = ["ladder", "pcap", "next"])]
+    json: bool,
 }
 
 #[derive(clap::Subcommand)]
@@ -185,7 +210,7 @@ pub(super) fn active_calls(folders: &Folders, command: ActiveCalls) -> Result<()
         ActiveCalls::Get { dial_plan, ip_gateway, json } => {
             show(folders, Request::ActiveCalls { server: None, dial_plan, ip_gateway }, json)
         }
-        ActiveCalls::Trace { call, off } => show(folders, Request::Trace { call_identity: call, on: !off }, false),
+        ActiveCalls::Trace(options) => trace(folders, options),
         ActiveCalls::Drop { call, ip_gateway, .. } => {
             let selector = match (call, ip_gateway) {
                 (Some(call), _) => CallSelector::Call(call),
@@ -194,6 +219,34 @@ pub(super) fn active_calls(folders: &Folders, command: ActiveCalls) -> Result<()
             };
             show(folders, Request::DropCalls(selector), false)
         }
+    }
+}
+
+/// What was kept is shown before a trace is switched off, and instead of switching it on.
+fn trace(folders: &Folders, options: Trace) -> Result<(), Failure> {
+    let Trace { call, next, ip_gateway, number, ladder, whole, pcap, off, json } = options;
+    if let Some(calls) = next {
+        return show(folders, Request::Trace(command::Trace::Next { calls, ip_gateway, number }), json);
+    }
+    if ladder || pcap.is_some() {
+        let request = Request::Traced { call_identity: call.clone() };
+        let Answer::Trace(messages) = ask(folders, request)? else { return Err(Failure::Unexpected) };
+        if ladder {
+            print!("{}", trace::ladder(&messages, if whole { Detail::Whole } else { Detail::FirstLines }));
+        }
+        if let Some(file) = &pcap {
+            RealDisk.write_atomic(file, &trace::pcap(&messages))?;
+            println!("{}", file.display());
+        }
+    }
+    match call {
+        Some(call_identity) if off => {
+            show(folders, Request::Trace(command::Trace::Call { call_identity, on: false }), json)
+        }
+        None if off => show(folders, Request::Trace(command::Trace::Off), json),
+        _ if ladder || pcap.is_some() => Ok(()),
+        Some(call_identity) => show(folders, Request::Trace(command::Trace::Call { call_identity, on: true }), json),
+        None => show(folders, Request::TracedCalls, json),
     }
 }
 

@@ -71,6 +71,9 @@ fn print_status(status: &NodeStatus, spool: &SpoolStatus) {
             worker.id, worker.pid, worker.state, worker.port, worker.calls, worker.age_s
         );
     }
+    for why in &status.out_of_service {
+        println!("  out of service: {why}");
+    }
     println!("  calls: {}, transactions: {}", status.load.calls, status.load.transactions);
     print_spool(spool);
 }

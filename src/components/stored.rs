@@ -12,6 +12,15 @@ pub enum StoredEntryError {
     Value { key: String, error: serde_json::Error },
 }
 
+impl StoredEntryError {
+    /// Under which it is kept.
+    pub fn key(&self) -> &str {
+        match self {
+            StoredEntryError::Key(key) | StoredEntryError::Value { key, .. } => key,
+        }
+    }
+}
+
 /// As `UMCallRouter/Maintenance`.
 pub fn key(component: Component, requester: Requester) -> String {
     format!("{component}/{requester}")

@@ -131,18 +131,18 @@ impl Directory {
         services.chain(self.objects.call_routers.iter().filter_map(|router| router.address.as_ref()))
     }
 
-    /// The addresses of a host name that were handed over.
-    pub fn addresses_of(&self, host: &HostName) -> &[IpAddr] {
-        self.located.get(host).map_or(&[], Vec::as_slice)
+    /// The addresses behind a gateway's or server's address; none while its host name is not resolved.
+    pub fn addresses_of<'d>(&'d self, address: &'d GatewayAddress) -> &'d [IpAddr] {
+        match address {
+            GatewayAddress::Ip(address) => std::slice::from_ref(address),
+            GatewayAddress::Host(host) => self.located.get(host).map(Vec::as_slice).unwrap_or_default(),
+        }
     }
 
     /// Whether a server of the organisation has this address.
     pub fn is_server(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.server_addresses().any(|known| match known {
-            GatewayAddress::Ip(ip) => *ip == address,
-            GatewayAddress::Host(host) => self.addresses_of(host).contains(&address),
-        })
+        self.server_addresses().any(|known| self.addresses_of(known).contains(&address))
     }
 
     /// Sets the addresses that a host name of a gateway or server resolves to, in place of those it had. Until then no
@@ -201,7 +201,7 @@ impl Directory {
         for gateway in &self.objects.ip_gateways {
             let addresses = match &gateway.address {
                 GatewayAddress::Ip(address) => std::slice::from_ref(address),
-                GatewayAddress::Host(host) => self.located.get(host).map_or(&[][..], Vec::as_slice),
+                GatewayAddress::Host(host) => self.located.get(host).map(Vec::as_slice).unwrap_or_default(),
             };
             for address in addresses {
                 self.gateways.entry(*address).or_default().push(gateway.clone());

@@ -1,7 +1,7 @@
 //! A node as a value: every actor of it, started and stopped together.
 //! Knows: which actors there are and what they need of each other. Must not: do their work.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -14,9 +14,12 @@ use super::config::Part;
 use super::environment::blocking;
 use super::processes::WorkerOrder;
 use super::{Alive, Environment, Place, Placement, alive};
-use crate::actors::call_router::{CallRouter, CannotListen, Leaving, Redirectors};
-use crate::actors::calls::{Calls, GetActiveCalls, RecordsState, TellWorkersThrough};
-use crate::actors::components::{self, Components};
+use crate::actors::call_events::Trace;
+use crate::actors::call_router::{Audience, CallRouter, CannotListen, Leaving, Redirectors, RefusedCalls};
+use crate::actors::calls::{
+    Calls, GetActiveCalls, GetTrace, GetTracedCalls, RecordsState, TapHere, TellWorkersThrough,
+};
+use crate::actors::components::{self, Components, LostStates};
 use crate::actors::config_poller::{
     ConfigPoller, ConfigurationStatus, InForce, Places, Refresh, RefreshError, Refreshed,
 };
@@ -25,12 +28,15 @@ use crate::actors::spool_keeper::SpoolKeeper;
 use crate::actors::um_service::{
     Beginning, DropCalls, GetReport, Recycle, Refuse, Retire, ServiceReport, UmService, UntilReady, Watch, WorkerStatus,
 };
+use crate::actors::wiretap::{LONGEST_REDIRECT, Wiretap};
 use crate::admin::status::{Load, NodeStatus};
-use crate::components::{Component, ComponentState, Requester, States};
+use crate::components::{Component, ComponentState, Requester};
 use crate::directory::{Directory, DirectoryProvider};
 use crate::link::{CallSelector, Settings, WorkerId};
 use crate::mailbox::{Composer, Courier, MailboxStore, Spool};
 use crate::metrics::Metrics;
+use crate::records::trace::{TraceOrder, TracedMessage};
+use crate::records::traces::TracedCall;
 use crate::records::{ActiveCall, RecordStore, RecordWriter};
 use crate::routing::{Home, Role, View};
 use crate::store::Store;
@@ -92,6 +98,10 @@ pub struct Engine {
     spool: Spool,
     backlog: DeliveryBacklog,
     metrics: Arc<Metrics>,
+    /// It has a call router.
+    routes: bool,
+    /// It is about to end.
+    leaving: Cell<bool>,
     /// Where what carries calls in this process runs.
     places: [Place; 3],
     /// Listeners beside those for calls.
@@ -100,6 +110,7 @@ pub struct Engine {
     noted: RefCell<Vec<String>>,
     calls: Addr<Calls>,
     components: Addr<Components>,
+    lost_states: LostStates,
     records: RecordStore,
     records_state: RecordsState,
     /// The actors that live as long as the node, by what an administrator is told when one is dead.
@@ -157,8 +168,12 @@ impl Engine {
         let published = router.published();
         let redirecting = redirecting(&listeners);
         let idle = parts.stream_idle;
+        let tap = Wiretap::new(environment.clone(), calls.clone().recipient(), LONGEST_REDIRECT);
+        calls.do_send(TapHere(tap.clone()));
+        let refused = RefusedCalls::new(environment.clone(), metrics.clone(), calls.clone().recipient());
+        let audience = Audience { metrics: metrics.clone(), tap, refused };
         let redirectors =
-            Redirectors::start(&environment, &placement.redirecting, &published, &redirecting, idle, &metrics)?;
+            Redirectors::start(&environment, &placement.redirecting, &published, &redirecting, idle, &audience)?;
         let router = placement.signalling.start(|_| router);
         vital.push(("calls go by an old directory: the call router does not answer".to_owned(), alive(&router)));
         vital.extend(redirectors.vital());
@@ -198,17 +213,16 @@ impl Engine {
         }
         let mut subscribers = vec![router.clone().recipient()];
         subscribers.extend(service.iter().map(|service| service.clone().recipient()));
-        let states = components::read(&*parts.store).unwrap_or_else(|error| {
-            tracing::error!(%error, "ALARM: component states cannot be read: all are Active");
-            States::default()
-        });
+        let kept = components::read(&*parts.store);
+        let lost_states = kept.1.clone();
         let mut concerned = vec![router.clone().recipient()];
         concerned.extend(service.iter().map(|service| service.clone().recipient()));
-        let components = Components::new(environment.clone(), parts.store.clone(), states, concerned);
+        let components = Components::new(environment.clone(), parts.store.clone(), kept, concerned);
         let components = placement.signalling.start(|_| components);
         vital.push(("component states cannot be changed: they do not answer".to_owned(), alive(&components)));
         if let Some(service) = &service {
-            calls.do_send(TellWorkersThrough(service.clone().recipient()));
+            let (tell, trace) = (service.clone().recipient(), service.clone().recipient());
+            calls.do_send(TellWorkersThrough { tell, trace });
         }
         let poller = ConfigPoller {
             places: Places { environment: environment.clone(), provider: parts.provider, store: parts.store },
@@ -230,11 +244,14 @@ impl Engine {
             spool,
             backlog,
             metrics,
+            routes: redirecting.iter().any(|(role, _)| *role == Role::Router),
+            leaving: Cell::new(false),
             places: [placement.signalling, placement.redirecting, placement.link],
             others: RefCell::new(redirectors.listeners()),
             noted: RefCell::default(),
             calls,
             components,
+            lost_states,
             records,
             records_state,
             vital,
@@ -301,6 +318,7 @@ impl Engine {
         }
         problems.extend(self.vital.iter().filter(|(_, alive)| !alive()).map(|(dead, _)| dead.clone()));
         problems.extend(self.noted.borrow().iter().cloned());
+        problems.extend(self.lost_states.problems());
         problems.extend(self.in_force.problems());
         problems.extend(self.records_state.fault());
         let report = self.report().await;
@@ -315,6 +333,7 @@ impl Engine {
             listeners: self.and_others(report.listeners),
             workers: report.workers,
             waiting: self.backlog.len(),
+            out_of_service: self.out_of_service().await,
             problems,
         };
         (status, failed)
@@ -376,6 +395,30 @@ impl Engine {
         self.calls.send(GetActiveCalls).await.unwrap_or_default()
     }
 
+    /// Begins or ceases to trace calls: their SIP is kept as it comes and goes, in memory, so much of so many.
+    ///
+    /// # Errors
+    /// No such call is in progress.
+    pub async fn trace(&self, order: TraceOrder) -> Result<(), NoSuchCall> {
+        if let TraceOrder::Call { call_identity, on: true } = &order
+            && !self.active_calls().await.iter().any(|call| call.call_identity == *call_identity)
+        {
+            return Err(NoSuchCall(call_identity.clone()));
+        }
+        self.calls.do_send(Trace(order));
+        Ok(())
+    }
+
+    /// The calls whose SIP is kept, the oldest first.
+    pub async fn traced_calls(&self) -> Vec<TracedCall> {
+        self.calls.send(GetTracedCalls).await.unwrap_or_default()
+    }
+
+    /// The SIP of a traced call; without its name: of the newest.
+    pub async fn traced(&self, call_identity: Option<String>) -> Option<Vec<TracedMessage>> {
+        self.calls.send(GetTrace { call_identity }).await.ok().flatten()
+    }
+
     /// The records of calls that ended; reading them may block.
     pub fn records(&self) -> RecordStore {
         self.records.clone()
@@ -394,6 +437,7 @@ impl Engine {
     /// Takes no new calls from now on, and starts no worker any more.
     pub fn drain(&self) {
         let why = "this server is going out of service".to_owned();
+        self.leaving.set(true);
         self.router.do_send(Leaving(why.clone()));
         self.tell(Refuse(Some(why)));
         self.tell(Retire { stop: false });
@@ -433,6 +477,11 @@ impl Engine {
         }
     }
 }
+
+/// Nothing is to be traced.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no call \"{0}\" is in progress")]
+pub struct NoSuchCall(pub String);
 
 /// How far a component is in service.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

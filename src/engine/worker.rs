@@ -21,6 +21,7 @@ use crate::actors::sip_endpoint::{SipEndpoint, TakeCalls};
 use crate::actors::spool_writer::SpoolWriter;
 use crate::actors::transport::{DatagramListener, StreamAcceptor};
 use crate::actors::um_worker::{Equipment, Limit, UmWorker};
+use crate::actors::wiretap::{LONGEST_CALL, Wiretap};
 use crate::link::{self, LinkError, Reader, ToNode, ToWorker, Welcome, Writer};
 use crate::mailbox::greetings::Greetings;
 use crate::mailbox::{Spool, SpoolError};
@@ -60,6 +61,7 @@ pub struct Worker {
     placement: Placement,
     endpoint: Addr<SipEndpoint>,
     stream_idle: Duration,
+    tap: Wiretap,
     _claim: Box<dyn std::any::Any + Send>,
 }
 
@@ -137,18 +139,21 @@ impl Worker {
         listeners.extend(stream.iter().map(|listener| format!("tcp {}", listener.local())));
         let port = datagram.first().map_or(identity.port, |socket| socket.local().port());
 
-        let mut core = SipEndpoint::new(
-            environment.clone(),
-            Endpoint::new(EndpointIdentity::new(settings.server.clone()), screen, environment.random_u64()),
-            order.stream_idle,
-        );
-        datagram.iter().for_each(|socket| core.add_datagram(socket.clone()));
-        let endpoint = placement.signalling.start(|_| core);
-        let clock = placement.media.start(|_| MediaClock::default());
         let (tell, over) = oneshot::channel();
         let limit = Limit { max_calls, elsewhere };
         let link = NodeLink::new(environment.clone(), identity.clone(), generation, limit, tell);
         let link = placement.link.start(|_| link);
+        let tap = Wiretap::new(environment.clone(), link.clone().recipient(), LONGEST_CALL);
+        let datagram: Vec<_> = datagram.into_iter().map(|socket| tap.on(socket)).collect();
+        let core = SipEndpoint::new(
+            environment.clone(),
+            Endpoint::new(EndpointIdentity::new(settings.server.clone()), screen, environment.random_u64()),
+            order.stream_idle,
+        );
+        let mut core = core.tapped(tap.clone());
+        datagram.iter().for_each(|socket| core.add_datagram(socket.clone()));
+        let endpoint = placement.signalling.start(|_| core);
+        let clock = placement.media.start(|_| MediaClock::default());
         let (writer, spool_state) =
             SpoolWriter::new(environment.clone(), spool, order.worker.0.clone(), link.clone().recipient());
         let writer = placement.disk.start(|_| writer);
@@ -176,8 +181,15 @@ impl Worker {
         vital.push(("no calls are taken: the UM worker does not answer".to_owned(), alive(&calls)));
         endpoint.do_send(TakeCalls(calls.clone().recipient()));
 
-        let worker =
-            Worker { link, over, placement, endpoint: endpoint.clone(), stream_idle: order.stream_idle, _claim: claim };
+        let worker = Worker {
+            link,
+            over,
+            placement,
+            endpoint: endpoint.clone(),
+            stream_idle: order.stream_idle,
+            tap: tap.clone(),
+            _claim: claim,
+        };
         // last of all: what arrives finds everything in its place
         for socket in datagram {
             vital.push(worker.hear_datagrams(socket));
@@ -186,7 +198,7 @@ impl Worker {
             vital.push(worker.take_connections(listener));
         }
         let identity = Identity { port, listeners, ..identity };
-        let staff = Staff { calls, endpoint, clock, ports, spool_state, vital };
+        let staff = Staff { calls, endpoint, clock, ports, spool_state, tap, vital };
         Ok((worker, Begun { staff, identity }))
     }
 
@@ -216,6 +228,7 @@ impl Worker {
             transport: Transport::Tcp,
             endpoint: self.endpoint.clone(),
             idle_timeout: self.stream_idle,
+            tap: self.tap.clone(),
         };
         let acceptor = self.placement.signalling.start(|_| acceptor);
         (deaf, alive(&acceptor))

@@ -1,12 +1,14 @@
 //! The messages of the link.
 //! Knows: plain values. Must not: know sockets or actors.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::mailbox::EntryId;
+use crate::records::trace::TraceOrder;
 use crate::records::{ActiveCall, CallDataRecord};
 
 /// A worker process, for as long as it lives; also the owner of what it records.
@@ -30,8 +32,8 @@ pub enum ToWorker {
     DropCalls(CallSelector),
     /// End all calls and the process.
     Stop,
-    /// Report the SIP of a call as it comes and goes.
-    Trace { call_identity: String, on: bool },
+    /// Report the SIP of calls as it comes and goes, or cease to.
+    Trace(TraceOrder),
     /// The record or message was taken over: it need not be told again.
     Taken { sequence: u64 },
     /// Send a beat now; it carries this number.
@@ -154,6 +156,12 @@ pub struct Beat {
     pub draining: bool,
     /// What of it does not work any more.
     pub problems: Vec<String>,
+    /// Calls it has refused since it began, by SIP status.
+    #[serde(default)]
+    pub refused: BTreeMap<u16, u64>,
+    /// Of them, those of gateways that were too many to be put on record.
+    #[serde(default)]
+    pub refused_not_recorded: u64,
 }
 
 /// Which calls.

@@ -163,6 +163,11 @@ pub(super) struct Refusals {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct By {
+    pub by: RefusedBy,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Router {
     pub by: RefusedBy,
     pub transport: Transport,

@@ -17,7 +17,7 @@ use std::time::Duration;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
-use self::labels::{Attempts, Calls, Gateway, Refusals, Router, why};
+use self::labels::{Attempts, By, Calls, Gateway, Refusals, Router, why};
 use self::registered::Figures;
 use crate::records::{CallDataRecord, OfferResult};
 
@@ -77,10 +77,20 @@ impl Metrics {
         }
     }
 
-    /// An INVITE was refused with this status by a part of the node.
+    /// A call was refused with this status by a part of the node.
     pub fn call_refused(&self, by: RefusedBy, status: u16) {
+        self.calls_refused(by, status, 1);
+    }
+
+    /// So many were.
+    pub fn calls_refused(&self, by: RefusedBy, status: u16, calls: u64) {
         let why = RefusedWhy::of(status);
-        self.figures.refused.get_or_create(&Refusals { by, status: status.into(), reason: why }).inc();
+        self.figures.refused.get_or_create(&Refusals { by, status: status.into(), reason: why }).inc_by(calls);
+    }
+
+    /// So many refused calls of gateways were not put on record: there were too many.
+    pub fn refused_not_recorded(&self, by: RefusedBy, calls: u64) {
+        self.figures.unrecorded.get_or_create(&By { by }).inc_by(calls);
     }
 
     /// The counter of what the call router, or the UM service, answers to requests that came by one transport: taken

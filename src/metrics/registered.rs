@@ -11,9 +11,9 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::{
-    Active, Attempts, Build, Calls, Code, Component, Gateway, InState, Of, Refusals, Router, Why, Worker, why,
+    Active, Attempts, Build, By, Calls, Code, Component, Gateway, InState, Of, Refusals, Router, Why, Worker, why,
 };
-use super::labels::{Delivered, RecycleReason, RefreshResult, WorkerEnd};
+use super::labels::{Delivered, RecycleReason, RefreshResult, RefusedBy, WorkerEnd};
 use super::moment::Moment;
 
 type Fraction = Gauge<f64, AtomicU64>;
@@ -23,6 +23,7 @@ type Seconds = Counter<f64, AtomicU64>;
 pub(super) struct Figures {
     pub calls: Family<Calls, Counter>,
     pub refused: Family<Refusals, Counter>,
+    pub unrecorded: Family<By, Counter>,
     pub router: Family<Router, Counter>,
     pub call_duration: Histogram,
     pub packet_loss: Histogram,
@@ -76,7 +77,12 @@ impl Figures {
         let seconds = |buckets: &[f64]| Histogram::new(buckets.iter().copied());
         let figures = Figures {
             calls: kept(r, "calls", "Calls that ended, by what they were and what became of the offer to talk"),
-            refused: kept(r, "calls_refused", "INVITEs refused, by the part that refused, SIP status and its meaning"),
+            refused: kept(r, "calls_refused", "Calls refused, by the part that refused, SIP status and its meaning"),
+            unrecorded: kept(
+                r,
+                "calls_refused_not_recorded",
+                "Refused calls of gateways, too many to be put on record",
+            ),
             router: kept(r, "router_answers", "Requests answered by call router and UM service"),
             call_duration: seconds(&[1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0]),
             packet_loss: seconds(&[0.0, 0.001, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5]),
@@ -114,6 +120,7 @@ impl Figures {
             process: ProcessFigures::default(),
         };
         // what can be counted is shown from the start: the first of a kind is a rise from zero, too
+        RefusedBy::ALL.iter().for_each(|by| drop(figures.unrecorded.get_or_create(&By { by: *by })));
         WorkerEnd::ALL.iter().for_each(|end| drop(figures.worker_restarts.get_or_create(&why(*end))));
         RecycleReason::ALL.iter().for_each(|reason| drop(figures.worker_recycles.get_or_create(&why(*reason))));
         RefreshResult::ALL.iter().for_each(|result| drop(figures.refreshes.get_or_create(&why(*result))));

@@ -4,10 +4,12 @@
 
 mod call_data_record;
 pub mod export;
+pub mod refusals;
 pub mod report;
 pub mod store;
 mod taken;
 pub mod trace;
+pub mod traces;
 
 pub use call_data_record::{ActiveCall, AudioQuality, CallDataRecord, CallType, OfferResult};
 pub use store::{KeptRecord, RecordError, RecordStore, RecordWriter};

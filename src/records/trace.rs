@@ -21,6 +21,32 @@ pub struct TracedMessage {
     pub bytes: Vec<u8>,
 }
 
+/// What is to be traced from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TraceOrder {
+    /// A call in progress, or not any more.
+    Call { call_identity: String, on: bool },
+    /// A new call that one part of the server traces and may have sent on to this one.
+    Follow { call_identity: String },
+    /// New calls, instead of those that were asked for before.
+    Next(NextCalls),
+    /// No new calls; those that are traced, are to their end.
+    NoMore,
+    /// No call at all.
+    Nothing,
+}
+
+/// The next so many calls that fit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextCalls {
+    pub calls: u32,
+    /// Addresses of the gateway they come from; empty: of any.
+    pub from: Vec<IpAddr>,
+    /// The number or user they are for, called or diverted from.
+    pub number: Option<String>,
+}
+
 /// How much a ladder tells of each message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {

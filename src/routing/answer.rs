@@ -82,14 +82,18 @@ pub(super) fn answer_any(view: &View, role: Role, bytes: &[u8], flow: Flow, out:
     };
     match response {
         None => Answer::Nothing,
-        Some(Ok(response)) => send(view, response.with_to_tag(&tag), flow, out),
+        Some(Ok(response)) => {
+            // a new call that was refused as a message is a refused call
+            let refuses = request.method == Method::Invite && is_refusal(response.status);
+            let refused = refuses.then(|| refused(&request, response.status, &said(&response)));
+            match (send(view, response.with_to_tag(&tag), flow, out), refused) {
+                (Answer::Respond(to), Some(refused)) => Answer::Refuse(to, Box::new(refused)),
+                (answer, _) => answer,
+            }
+        }
         Some(Err(refusal)) => {
             let response = refusal.response(&request).with_to_tag(&tag);
-            let refused = Refused {
-                call_id: request.headers.get(&HeaderName::CallId).unwrap_or_default().to_owned(),
-                status: refusal.status,
-                why: refusal.text,
-            };
+            let refused = refused(&request, refusal.status, &refusal.text);
             match send(view, response, flow, out) {
                 Answer::Respond(to) => Answer::Refuse(to, Box::new(refused)),
                 other => other,
@@ -115,6 +119,22 @@ fn pass_back(view: &View, response: Response, flow: Flow, out: &mut Vec<u8>) -> 
     let Some((response, onward)) = proxy::response(view, response, flow) else { return Answer::Nothing };
     out.extend_from_slice(&response.to_bytes());
     Answer::Forward(Box::new(onward))
+}
+
+fn refused(request: &Request, status: Status, why: &str) -> Refused {
+    let call_id = request.headers.get(&HeaderName::CallId).unwrap_or_default().to_owned();
+    Refused { call_id, status, why: why.to_owned() }
+}
+
+/// Not so an INVITE within a dialog that is not here.
+fn is_refusal(status: Status) -> bool {
+    status.code() >= 400 && status != Status::CALL_DOES_NOT_EXIST
+}
+
+/// What a response says to people: the text of its Warning, or its reason.
+fn said(response: &Response) -> String {
+    let warning = response.headers.get(&HeaderName::Warning).and_then(|warning| warning.split('"').nth(1));
+    warning.unwrap_or(&response.reason).to_owned()
 }
 
 /// `None`: the message is absorbed. `Err`: a call is refused.

@@ -5,6 +5,7 @@
 //! [`View`] is what is known when a message arrives; [`answer`] says what goes out for it (RFC 3261 8.2.7, a stateless
 //! UAS). Router, service and worker understand an INVITE by the same [`understand()`], so that they decide alike.
 
+mod account;
 mod answer;
 mod contact;
 mod decision;
@@ -13,6 +14,7 @@ mod proxy;
 mod understand;
 mod view;
 
+pub use account::{Account, account};
 pub use answer::{Answer, Refused, answer, undelivered};
 pub use decision::{Decision, Target};
 pub use proxy::{Onward, peer_of};

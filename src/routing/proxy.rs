@@ -14,7 +14,7 @@ use super::answer::{hash, refuses};
 use super::decision::{RETRY_LATER, Target, decide, unavailable};
 use super::understand::understand;
 use super::view::View;
-use crate::directory::{GatewayAddress, Resolved};
+use crate::directory::Resolved;
 use crate::protocol::sip::dialog::Refusal;
 use crate::protocol::sip::endpoint::response_way;
 use crate::protocol::sip::values::Via;
@@ -203,8 +203,7 @@ fn target(view: &View, role: Role, resolved: &Resolved, spread: u64, flow: Flow)
         _ if role == Role::Service || at_home && own.as_ref().is_ok_and(|own| own.place.host == place.host) => {
             Ok(SocketAddr::new(flow.local.ip(), own?.place.port))
         }
-        GatewayAddress::Ip(address) => Ok(SocketAddr::new(address, place.port)),
-        GatewayAddress::Host(host) => match view.directory.addresses_of(&host).first() {
+        host => match view.directory.addresses_of(&host).first() {
             Some(address) => Ok(SocketAddr::new(*address, place.port)),
             None => {
                 let why = format!("server {host} has no address in its [[service]], which redirect = false needs");

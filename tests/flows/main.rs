@@ -33,4 +33,6 @@ mod session;
 mod signalling;
 mod states;
 mod streams;
+mod tracing;
+mod watching;
 mod workers;

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use ringpost::actors::um_service::WorkerChanged;
 use ringpost::records::{CallType, OfferResult};
 
 use crate::sound::{long_speech, speech};
-use crate::world::World;
+use crate::watching::figure;
+use crate::world::{ROUTER_PORT, SERVICE_PORT, WORKER_PORT, World};
 
 #[test]
 fn a_call_is_active_until_it_ends_and_then_on_record() {
@@ -39,6 +41,66 @@ fn a_refused_call_is_on_record_when_a_gateway_made_it() {
     let [record] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!(record.offer_result, OfferResult::Rejected);
     assert!(record.drop_call_reason.starts_with("404 "), "{}", record.drop_call_reason);
+}
+
+/// One record a call, whichever part refused it and however often its INVITE was sent.
+#[test]
+fn calls_refused_by_router_and_service_are_on_record_once_with_what_is_known_of_them() {
+    let world = World::new();
+    let mut lost = world.gateway().invite("1999").calling_port(ROUTER_PORT).dial();
+    lost.expect_without_ack(404);
+    lost.dial_again();
+    lost.expect(404);
+    world.peer("198.51.100.66".parse().unwrap()).call_for_alice().calling_port(ROUTER_PORT).dial().expect(403);
+    let full = "this server has its 100 calls (MaxCallsAllowed)";
+    world.engine().call_router().do_send(WorkerChanged {
+        current: Some(WORKER_PORT),
+        full: Some(full.to_owned()),
+        ..WorkerChanged::default()
+    });
+    world.run(Duration::from_millis(10));
+    world.gateway().call_for_alice().calling_port(SERVICE_PORT).dial().expect(503);
+    let mut odd = world.gateway().call_for_alice().header("Require", "replaces").calling_port(ROUTER_PORT).ready();
+    odd.dial();
+    odd.expect(420);
+    world.seconds(2);
+    let records = world.records();
+    let [unknown, full, odd] = records.as_slice() else { panic!("{records:?}") };
+    for record in [unknown, full, odd] {
+        assert_eq!(record.offer_result, OfferResult::Rejected);
+        assert_eq!(record.ip_gateway_name, "Loopback");
+        assert_eq!(record.um_server_name, "um.example.test");
+        assert_eq!(record.caller_phone_number, "+14255550100");
+    }
+    assert!(unknown.drop_call_reason.starts_with("404 "), "{}", unknown.drop_call_reason);
+    assert_eq!(unknown.called_phone_number, "1999");
+    assert_eq!(full.drop_call_reason, "503 this server has its 100 calls (MaxCallsAllowed)");
+    assert_eq!((full.dial_plan_name.as_str(), full.callee_mailbox_alias.as_str()), ("Lab", "alice"));
+    assert!(odd.drop_call_reason.starts_with("420 "), "{}", odd.drop_call_reason);
+}
+
+#[test]
+fn a_flood_of_refused_calls_is_counted_and_neither_recorded_nor_logged_in_full() {
+    let world = World::new();
+    for port in [ROUTER_PORT, WORKER_PORT] {
+        for _ in 0..150 {
+            world.gateway().invite("1999").calling_port(port).dial().expect(404);
+        }
+    }
+    world.seconds(3);
+    let metrics = world.block_on(world.engine().metrics_text(None));
+    for by in ["call_router", "um_worker"] {
+        let refused = figure(
+            &metrics,
+            &format!("ringpost_calls_refused_total{{by=\"{by}\",status=\"404\",reason=\"no_such_user\"}}"),
+        );
+        let left_out = figure(&metrics, &format!("ringpost_calls_refused_not_recorded_total{{by=\"{by}\"}}"));
+        assert_eq!(refused, 150.0, "{metrics}");
+        assert!((40.0..=50.0).contains(&left_out), "{by}: {left_out}");
+    }
+    let rejected =
+        "ringpost_calls_total{call_type=\"None\",result=\"Rejected\",gateway=\"Loopback\",dial_plan=\"unknown\"}";
+    assert_eq!(figure(&metrics, rejected), world.records().len() as f64);
 }
 
 #[test]

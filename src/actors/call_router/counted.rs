@@ -1,16 +1,34 @@
-//! What one socket of router or UM service has answered, for the figures.
-//! Knows: answers and the octets of them. Must not: look anything up for a message; counters are taken beforehand.
+//! What one socket of router or UM service has answered: for the figures, for traces, and what was refused.
+//! Knows: answers and the octets of them. Must not: look anything up for a call that is redirected; counters are taken
+//! beforehand.
 
 use std::sync::Arc;
 
+use super::RefusedCalls;
+use crate::actors::wiretap::Wiretap;
 use crate::metrics::{Answered, Counter, Metrics, RefusedBy, Transport};
-use crate::routing::{Answer, Role};
+use crate::protocol::sip::Flow;
+use crate::routing::{Answer, Role, View};
+
+/// Who wants to know what redirectors answer.
+#[derive(Clone)]
+pub struct Audience {
+    pub metrics: Arc<Metrics>,
+    pub tap: Wiretap,
+    pub refused: RefusedCalls,
+}
+
+/// Takes note of what is answered at one socket.
+#[derive(Clone)]
+pub struct Counted {
+    audience: Audience,
+    by: RefusedBy,
+    counters: Counters,
+}
 
 /// The counters of one part and one transport.
 #[derive(Clone)]
-pub struct Counted {
-    metrics: Arc<Metrics>,
-    by: RefusedBy,
+struct Counters {
     redirected: Counter,
     refused: Counter,
     options_ok: Counter,
@@ -19,15 +37,33 @@ pub struct Counted {
 }
 
 impl Counted {
-    pub fn new(metrics: &Arc<Metrics>, role: Role, transport: Transport) -> Counted {
+    pub fn new(audience: &Audience, role: Role, transport: Transport) -> Counted {
         let by = match role {
             Role::Router => RefusedBy::CallRouter,
             Role::Service => RefusedBy::UmService,
         };
+        Counted { audience: audience.clone(), by, counters: Counters::new(&audience.metrics, by, transport) }
+    }
+
+    /// Takes note of a message that came along `flow`, and of what it is answered with.
+    pub fn note(&self, view: &View, bytes: &[u8], flow: Flow, answer: &Answer, octets: &[u8]) {
+        self.counters.count(answer, octets);
+        if self.audience.tap.is_on() {
+            self.audience.tap.received(bytes, flow);
+            if let Answer::Respond(remote) | Answer::Refuse(remote, _) = answer {
+                self.audience.tap.sent(octets, Flow { remote: *remote, ..flow });
+            }
+        }
+        if let Answer::Refuse(_, refused) = answer {
+            self.audience.refused.refused(self.by, view, bytes, flow, refused);
+        }
+    }
+}
+
+impl Counters {
+    fn new(metrics: &Metrics, by: RefusedBy, transport: Transport) -> Counters {
         let of = |answer| metrics.answers(by, transport, answer);
-        Counted {
-            metrics: metrics.clone(),
-            by,
+        Counters {
             redirected: of(Answered::Redirected),
             refused: of(Answered::Refused),
             options_ok: of(Answered::OptionsOk),
@@ -37,14 +73,11 @@ impl Counted {
     }
 
     /// Counts an answer by the status its octets begin with.
-    pub fn count(&self, answer: &Answer, octets: &[u8]) {
+    fn count(&self, answer: &Answer, octets: &[u8]) {
         let counter = match (answer, octets.get(STATUS)) {
             // what only passes is counted where it is answered
             (Answer::Nothing | Answer::Forward(_), _) => return,
-            (Answer::Refuse(_, refused), _) => {
-                self.metrics.call_refused(self.by, refused.status.code());
-                &self.refused
-            }
+            (Answer::Refuse(..), _) => &self.refused,
             (_, Some(b"302")) => &self.redirected,
             // nothing but OPTIONS is answered by these two without a refusal
             (_, Some(b"200")) => &self.options_ok,
@@ -68,8 +101,8 @@ mod tests {
 
     #[test]
     fn answers_count_by_what_they_say() {
-        let metrics = Arc::new(Metrics::new());
-        let counted = Counted::new(&metrics, Role::Router, Transport::Udp);
+        let metrics = Metrics::new();
+        let counted = Counters::new(&metrics, RefusedBy::CallRouter, Transport::Udp);
         let to = SocketAddr::from(([127, 0, 0, 1], 5060));
         for answer in ["302 Moved Temporarily", "302 Moved Temporarily", "200 OK", "503 Service Unavailable", "481 No"]
         {
@@ -88,7 +121,5 @@ mod tests {
             );
             assert!(text.contains(&line), "{line}\n{text}");
         }
-        let line = "ringpost_calls_refused_total{by=\"call_router\",status=\"404\",reason=\"no_such_user\"} 1";
-        assert!(text.contains(line), "{text}");
     }
 }

@@ -6,6 +6,7 @@
 
 mod counted;
 mod redirector;
+mod refused;
 mod relay;
 mod stream;
 
@@ -17,8 +18,9 @@ use std::time::Duration;
 use actix::prelude::*;
 use arc_swap::ArcSwap;
 
-pub use counted::Counted;
+pub use counted::{Audience, Counted};
 pub use redirector::Redirector;
+pub use refused::RefusedCalls;
 pub use stream::StreamRedirector;
 
 use super::components::ComponentsChanged;
@@ -27,7 +29,7 @@ use super::um_service::WorkerChanged;
 use crate::components::{Component, States};
 use crate::directory::HostName;
 use crate::engine::{Alive, Environment, Place, alive};
-use crate::metrics::{self, Metrics};
+use crate::metrics;
 use crate::routing::{Role, View};
 
 /// The view in force, for whoever answers a message.
@@ -153,7 +155,7 @@ impl Redirectors {
         published: &Published,
         addresses: &[(Role, SocketAddr)],
         idle_timeout: Duration,
-        metrics: &Arc<Metrics>,
+        audience: &Audience,
     ) -> Result<Redirectors, CannotListen> {
         let mut sockets = Vec::new();
         let mut listeners = Vec::new();
@@ -163,13 +165,13 @@ impl Redirectors {
             listeners.push((*role, environment.listen(*address).map_err(failed("TCP"))?));
         }
         let datagram = sockets.into_iter().map(|(role, socket)| {
-            let counted = Counted::new(metrics, role, metrics::Transport::Udp);
+            let counted = Counted::new(audience, role, metrics::Transport::Udp);
             let redirector = Redirector::new(environment.clone(), socket.clone(), role, published.clone(), counted);
             (socket.local(), place.start(|_| redirector))
         });
         let stream = listeners.into_iter().map(|(role, listener)| {
             let local = listener.local();
-            let counted = Counted::new(metrics, role, metrics::Transport::Tcp);
+            let counted = Counted::new(audience, role, metrics::Transport::Tcp);
             let redirector =
                 StreamRedirector::new(environment.clone(), listener, role, published.clone(), idle_timeout, counted);
             (local, place.start(|_| redirector))

@@ -14,7 +14,7 @@ use crate::engine::Environment;
 use crate::engine::environment::DatagramSocket;
 use crate::protocol::sip::message::is_keep_alive;
 use crate::protocol::sip::{Flow, Transport};
-use crate::routing::{Answer, Refused, Role, View, answer};
+use crate::routing::{Answer, Role, View, answer};
 
 /// Answers on one socket for as long as it lives.
 pub struct Redirector {
@@ -63,18 +63,14 @@ async fn serve(socket: Arc<dyn DatagramSocket>, role: Role, published: Published
             let flow =
                 Flow { transport: Transport::Udp, local: ways.local(&view, remote.ip()), remote, connection: None };
             let answer = answer(&view, role, bytes, flow, out);
-            counted.count(&answer, out);
+            counted.note(&view, bytes, flow, &answer, out);
             match answer {
                 Answer::Nothing => None,
-                Answer::Respond(to) => Some(to),
+                Answer::Respond(to) | Answer::Refuse(to, _) => Some(to),
                 Answer::Forward(onward) => {
                     // lost, as on any network
                     onward.also.iter().for_each(|to| drop(socket.send(out, *to)));
                     Some(onward.to)
-                }
-                Answer::Refuse(to, refused) => {
-                    report(role, remote, &refused);
-                    Some(to)
                 }
             }
         });
@@ -84,16 +80,6 @@ async fn serve(socket: Arc<dyn DatagramSocket>, role: Role, published: Published
             tokio::task::yield_now().await;
         }
     }
-}
-
-/// What an administrator sees of a call that was not taken.
-pub(super) fn report(role: Role, peer: SocketAddr, refused: &Refused) {
-    let by = match role {
-        Role::Router => "call router",
-        Role::Service => "UM service",
-    };
-    let Refused { call_id, status, why } = refused;
-    tracing::warn!(call_id, %peer, status = status.code(), reason = why, "call refused by the {by}");
 }
 
 /// Our own address on the way to each gateway and server, for sockets that are bound to every address. Not for

@@ -15,7 +15,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::redirector::report;
 use super::stream::last_words;
 use super::{Counted, Published};
 use crate::engine::Environment;
@@ -162,16 +161,13 @@ impl Relay {
     }
 
     fn take(self: &Rc<Self>, bytes: &[u8], flow: Flow, writer: &mpsc::Sender<Vec<u8>>, out: &mut Vec<u8>) {
-        let answer = answer(&self.published.load(), self.role, bytes, flow, out);
-        self.counted.count(&answer, out);
+        let view = self.published.load();
+        let answer = answer(&view, self.role, bytes, flow, out);
+        self.counted.note(&view, bytes, flow, &answer, out);
         match answer {
             Answer::Nothing => {}
             Answer::Forward(onward) => self.send(&onward, out),
-            Answer::Respond(_) => write_later(writer, flow.remote, out),
-            Answer::Refuse(_, refused) => {
-                report(self.role, flow.remote, &refused);
-                write_later(writer, flow.remote, out);
-            }
+            Answer::Respond(_) | Answer::Refuse(..) => write_later(writer, flow.remote, out),
         }
     }
 

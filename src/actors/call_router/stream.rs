@@ -10,7 +10,6 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::redirector::report;
 use super::relay::{Queue, Relay};
 use super::{Counted, Published};
 use crate::engine::Environment;
@@ -140,7 +139,7 @@ impl Connection {
                 Ok(Frame::Ping) => answers.extend_from_slice(PONG),
                 Ok(Frame::Message(bytes)) => {
                     let answer = answer(&view, relay.role, &bytes, *flow, scratch);
-                    relay.counted.count(&answer, scratch);
+                    relay.counted.note(&view, &bytes, *flow, &answer, scratch);
                     match answer {
                         Answer::Nothing => {}
                         Answer::Forward(onward) => {
@@ -148,11 +147,7 @@ impl Connection {
                             queue.get_or_insert_with(|| relay.enter(flow.remote));
                             relay.send(&onward, scratch);
                         }
-                        Answer::Respond(_) => answers.extend_from_slice(scratch),
-                        Answer::Refuse(_, refused) => {
-                            report(relay.role, flow.remote, &refused);
-                            answers.extend_from_slice(scratch);
-                        }
+                        Answer::Respond(_) | Answer::Refuse(..) => answers.extend_from_slice(scratch),
                     }
                 }
                 Err(error) => {

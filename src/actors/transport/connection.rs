@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::mpsc;
 
 use crate::actors::sip_endpoint::{ConnectionClosed, Received, SipEndpoint, Unreadable};
+use crate::actors::wiretap::Wiretap;
 use crate::engine::environment::BoxStream;
 use crate::protocol::sip::framing::{Frame, Framer, Limits, PONG};
 use crate::protocol::sip::screen::unreadable;
@@ -24,6 +25,7 @@ pub struct Connection {
     flow: Flow,
     endpoint: Addr<SipEndpoint>,
     stream: Option<BoxStream>,
+    tap: Wiretap,
     writer: Option<mpsc::Sender<Vec<u8>>>,
     idle_timeout: Duration,
 }
@@ -47,11 +49,12 @@ impl Connection {
         remote: SocketAddr,
         endpoint: Addr<SipEndpoint>,
         idle_timeout: Duration,
+        tap: Wiretap,
     ) -> (ConnectionId, Addr<Connection>) {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed));
         let flow = Flow { transport, local, remote, connection: Some(id) };
-        let connection = Connection { flow, endpoint, stream: Some(stream), writer: None, idle_timeout };
+        let connection = Connection { flow, endpoint, stream: Some(stream), tap, writer: None, idle_timeout };
         (id, Actor::start(connection))
     }
 }
@@ -64,7 +67,7 @@ impl Actor for Connection {
         let (reader, writer) = split(stream);
         let (sender, queue) = mpsc::channel(WRITE_QUEUE);
         self.writer = Some(sender.clone());
-        let reading = read(reader, self.flow, self.endpoint.clone(), sender, self.idle_timeout);
+        let reading = read(reader, self.flow, self.endpoint.clone(), sender, self.idle_timeout, self.tap.clone());
         ctx.spawn(reading.into_actor(self).map(|(), _, ctx| ctx.notify(Broken)));
         ctx.spawn(write(writer, queue).into_actor(self).map(|(), _, ctx| ctx.notify(Broken)));
     }
@@ -78,6 +81,7 @@ impl Handler<Write> for Connection {
     type Result = ();
 
     fn handle(&mut self, Write(bytes): Write, ctx: &mut Self::Context) {
+        self.tap.sent(&bytes, self.flow);
         let queued = self.writer.as_ref().is_some_and(|writer| writer.try_send(bytes).is_ok());
         if !queued {
             tracing::warn!(remote = %self.flow.remote, "peer does not read its connection: closed");
@@ -100,6 +104,7 @@ async fn read(
     endpoint: Addr<SipEndpoint>,
     writer: mpsc::Sender<Vec<u8>>,
     idle_timeout: Duration,
+    tap: Wiretap,
 ) {
     let mut framer = Framer::new(Limits::default());
     let mut buffer = vec![0; READ_BUFFER];
@@ -113,15 +118,18 @@ async fn read(
         while let Some(frame) = framer.next() {
             match frame {
                 Ok(Frame::Ping) => drop(writer.try_send(PONG.to_vec())),
-                Ok(Frame::Message(bytes)) => match Message::parse(&bytes) {
-                    Ok(message) => endpoint.do_send(Received { message, flow }),
-                    Err(error) => {
-                        tracing::debug!(remote = %flow.remote, %error, "message on a stream cannot be read");
-                        if let Some(response) = unreadable(&bytes, &error) {
-                            endpoint.do_send(Unreadable { response, flow });
+                Ok(Frame::Message(bytes)) => {
+                    tap.received(&bytes, flow);
+                    match Message::parse(&bytes) {
+                        Ok(message) => endpoint.do_send(Received { message, flow }),
+                        Err(error) => {
+                            tracing::debug!(remote = %flow.remote, %error, "message on a stream cannot be read");
+                            if let Some(response) = unreadable(&bytes, &error) {
+                                endpoint.do_send(Unreadable { response, flow });
+                            }
                         }
                     }
-                },
+                }
                 Err(error) => {
                     tracing::warn!(remote = %flow.remote, %error, "stream cannot be framed: closed");
                     if let Some(response) = error.response() {

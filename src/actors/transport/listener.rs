@@ -8,6 +8,7 @@ use actix::prelude::*;
 
 use super::connection::Connection;
 use crate::actors::sip_endpoint::{NewConnection, SipEndpoint};
+use crate::actors::wiretap::Wiretap;
 use crate::engine::environment::StreamListener;
 use crate::protocol::sip::Transport;
 
@@ -19,6 +20,8 @@ pub struct StreamAcceptor {
     pub transport: Transport,
     pub endpoint: Addr<SipEndpoint>,
     pub idle_timeout: Duration,
+    /// Of the process.
+    pub tap: Wiretap,
 }
 
 impl Actor for StreamAcceptor {
@@ -27,13 +30,15 @@ impl Actor for StreamAcceptor {
     fn started(&mut self, ctx: &mut Self::Context) {
         let Some(mut listener) = self.listener.take() else { return };
         let (endpoint, transport, idle_timeout) = (self.endpoint.clone(), self.transport, self.idle_timeout);
+        let tap = self.tap.clone();
         let accepting = async move {
             let local = listener.local();
             loop {
                 match poll_fn(|cx| listener.poll_accept(cx)).await {
                     Ok((stream, remote)) => {
+                        let (endpoint, tap) = (endpoint.clone(), tap.clone());
                         let connection =
-                            Connection::start(stream, transport, local, remote, endpoint.clone(), idle_timeout);
+                            Connection::start(stream, transport, local, remote, endpoint.clone(), idle_timeout, tap);
                         endpoint.do_send(NewConnection { connection, transport, remote });
                     }
                     Err(error) => {

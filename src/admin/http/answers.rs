@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::admin::command::{Answer, Reason, Refusal, Row};
+use crate::records::trace::{self, Detail, TracedMessage};
 
 /// How an operation's answer is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +20,43 @@ pub enum Shape {
     Made,
     /// A sentence.
     Done,
+    /// SIP messages.
+    Trace,
 }
 
-pub fn response(answer: Answer, shape: Shape, csv: bool) -> HttpResponse {
+/// What an answer is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Json,
+    Csv,
+    /// Text for people.
+    Ladder,
+    /// For Wireshark.
+    Pcap,
+}
+
+impl Format {
+    /// As the query parameter `format` names it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Format::Json => "json",
+            Format::Csv => "csv",
+            Format::Ladder => "ladder",
+            Format::Pcap => "pcap",
+        }
+    }
+
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Format::Json => "application/json",
+            Format::Csv => "text/csv",
+            Format::Ladder => "text/plain",
+            Format::Pcap => "application/vnd.tcpdump.pcap",
+        }
+    }
+}
+
+pub fn response(answer: Answer, shape: Shape, format: Format) -> HttpResponse {
     let is_made = shape == Shape::Made && matches!(&answer, Answer::Changed(changed) if !changed.what_if);
     let body = match answer {
         Answer::Refused(refusal) => return refused(&refusal),
@@ -29,9 +64,17 @@ pub fn response(answer: Answer, shape: Shape, csv: bool) -> HttpResponse {
         Answer::Objects(objects) if shape == Shape::One => serde_json::to_value(objects.first()),
         Answer::Objects(objects) => serde_json::to_value(objects),
         Answer::Changed(changed) => serde_json::to_value(changed),
-        Answer::Rows(rows) if csv => {
+        Answer::Rows(rows) if format == Format::Csv => {
             return HttpResponse::Ok().content_type("text/csv; charset=utf-8").body(as_csv(&rows));
         }
+        Answer::Trace(messages) if format == Format::Ladder => {
+            let text = trace::ladder(&messages, Detail::Whole);
+            return HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text);
+        }
+        Answer::Trace(messages) if format == Format::Pcap => {
+            return HttpResponse::Ok().content_type(format.content_type()).body(trace::pcap(&messages));
+        }
+        Answer::Trace(messages) => serde_json::to_value(messages.iter().map(told).collect::<Vec<_>>()),
         Answer::Rows(rows) => serde_json::to_value(rows),
         Answer::Done(sentence) => Ok(json!({ "done": sentence })),
     };
@@ -59,6 +102,18 @@ pub fn refused(refusal: &Refusal) -> HttpResponse {
 /// A refusal of HTTP's own.
 pub fn error(status: StatusCode, reason: &str, message: &str) -> HttpResponse {
     HttpResponse::build(status).json(json!({ "reason": reason, "message": message, "problems": [] }))
+}
+
+/// A SIP message as programs read it.
+fn told(message: &TracedMessage) -> Value {
+    json!({
+        "at": message.at,
+        "sent": message.sent,
+        "local": message.local,
+        "peer": message.peer,
+        "transport": if message.stream { "tcp" } else { "udp" },
+        "sip": String::from_utf8_lossy(&message.bytes),
+    })
 }
 
 /// RFC 4180; the columns are those of the first row.

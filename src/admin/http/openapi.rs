@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::answers::Shape;
+use super::answers::{Format, Shape};
 use super::operations::{Body, Method, Operation, operations};
 use super::tokens::Role;
 use crate::admin::settings::{Default, Kind, Setting, Type};
@@ -69,12 +69,12 @@ fn described(operation: &Operation) -> Value {
         Shape::Many if operation.kind.is_some() => {
             ("200", json!({ "type": "array", "items": { "$ref": "#/components/schemas/Object" } }))
         }
-        Shape::Many => ("200", json!({ "type": "array", "items": { "type": "object" } })),
+        Shape::Many | Shape::Trace => ("200", json!({ "type": "array", "items": { "type": "object" } })),
         Shape::One | Shape::Done => ("200", json!({ "type": "object" })),
     };
     let mut content = json!({ "application/json": { "schema": schema } });
-    if operation.has_csv() {
-        content["text/csv"] = json!({ "schema": { "type": "string" } });
+    for format in operation.formats().iter().filter(|format| **format != Format::Json) {
+        content[format.content_type()] = json!({ "schema": { "type": "string" } });
     }
     responses.insert(status.to_owned(), json!({ "description": "Done", "content": content }));
     responses.insert("401".to_owned(), refusal("No token, or one that is not known"));

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::answers::Shape;
+use super::answers::{Format, Shape};
 use super::tokens::Role;
-use crate::admin::command::{CallFilter, Changes, Reason, Refusal, Request, Step, TestCall};
+use crate::admin::command::{CallFilter, Changes, Reason, Refusal, Request, Step, TestCall, Trace};
 use crate::admin::settings::{Change, Edit, Kind, Value};
 use crate::link::CallSelector;
 
@@ -113,8 +113,26 @@ pub fn operations() -> Vec<Operation> {
             ..op(Get, "/active-calls", "Calls in progress", Shape::Many, active_calls)
         },
         Operation {
-            body: keys(&[("call_identity", "SIP Call-ID"), ("on", "true, false (a boolean); true unless given")], 1),
-            ..op(Post, "/active-calls/trace", "Report the SIP of a call, or stop it", Shape::Done, trace)
+            body: keys(
+                &[
+                    ("call_identity", "SIP Call-ID of a call in progress"),
+                    ("next", "the next so many new calls (a number)"),
+                    ("ip_gateway", "of them, those of this UM IP gateway only"),
+                    ("number", "of them, those for this number or user only"),
+                    ("on", "false: not any more, without call_identity no call (a boolean)"),
+                ],
+                0,
+            ),
+            ..op(Post, "/active-calls/trace", "Keep the SIP of calls, or cease to", Shape::Done, trace)
+        },
+        op(Get, "/active-calls/trace", "Calls whose SIP is kept", Shape::Many, |_| Ok(Request::TracedCalls)),
+        Operation {
+            // more is in it than in a record
+            role: Role::Manage,
+            queries: vec![Query { name: "format", meaning: "json, ladder or pcap" }],
+            ..op(Get, "/active-calls/trace/{identity}", "The SIP of a traced call", Shape::Trace, |given| {
+                Ok(Request::Traced { call_identity: given.identity.clone() })
+            })
         },
         Operation {
             body: keys(
@@ -234,9 +252,13 @@ impl Operation {
         (self.command)(given)
     }
 
-    /// True when rows can be had as CSV, too.
-    pub fn has_csv(&self) -> bool {
-        self.queries.iter().any(|query| query.name == "format")
+    /// How its answer can be had.
+    pub fn formats(&self) -> &'static [Format] {
+        match self.shape {
+            Shape::Trace => &[Format::Json, Format::Ladder, Format::Pcap],
+            _ if self.queries.iter().any(|query| query.name == "format") => &[Format::Json, Format::Csv],
+            _ => &[Format::Json],
+        }
     }
 }
 
@@ -368,8 +390,22 @@ fn active_calls(given: &Given) -> Result<Request, Refusal> {
 }
 
 fn trace(given: &Given) -> Result<Request, Refusal> {
-    let call_identity = given.text("call_identity")?.unwrap_or_default();
-    Ok(Request::Trace { call_identity, on: given.switch("on")?.unwrap_or(true) })
+    let next = match given.body.get("next") {
+        None | Some(Json::Null) => None,
+        Some(calls) => {
+            let calls = calls.as_u64().and_then(|calls| u32::try_from(calls).ok());
+            Some(calls.ok_or_else(|| invalid("next", "is a number of calls"))?)
+        }
+    };
+    let (ip_gateway, number) = (given.text("ip_gateway")?, given.text("number")?);
+    let on = given.switch("on")?.unwrap_or(true);
+    let trace = match (given.text("call_identity")?, next) {
+        (Some(call_identity), None) if ip_gateway.is_none() && number.is_none() => Trace::Call { call_identity, on },
+        (None, Some(calls)) if on => Trace::Next { calls, ip_gateway, number },
+        (None, None) if !on && ip_gateway.is_none() && number.is_none() => Trace::Off,
+        _ => return Err(invalid("", "which calls: call_identity; or next, with ip_gateway and number; or on: false")),
+    };
+    Ok(Request::Trace(trace))
 }
 
 fn drop_calls(given: &Given) -> Result<Request, Refusal> {

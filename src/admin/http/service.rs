@@ -13,7 +13,7 @@ use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, guard};
 use serde_json::json;
 
-use super::answers::{error, refused, response};
+use super::answers::{Format, error, refused, response};
 use super::desk::Desk;
 use super::openapi;
 use super::operations::{Given, Method, Operation, operations};
@@ -84,16 +84,17 @@ async fn live(office: Data<Office>) -> HttpResponse {
     }
 }
 
-/// 200 while there is nothing an administrator must look at.
+/// 200 while calls are taken and there is nothing an administrator must look at.
 async fn ready(office: Data<Office>) -> HttpResponse {
-    let problems = match office.desk.status().await {
-        Some(status) => status.problems,
-        None => vec!["the node does not answer".to_owned()],
+    let (problems, out_of_service) = match office.desk.status().await {
+        Some(status) => (status.problems, status.out_of_service),
+        None => (vec!["the node does not answer".to_owned()], Vec::new()),
     };
-    match problems.is_empty() {
-        true => HttpResponse::Ok().json(json!({ "status": "ready" })),
-        false => HttpResponse::ServiceUnavailable().json(json!({ "status": "not ready", "problems": problems })),
+    if problems.is_empty() && out_of_service.is_empty() {
+        return HttpResponse::Ok().json(json!({ "status": "ready" }));
     }
+    let body = json!({ "status": "not ready", "problems": problems, "out_of_service": out_of_service });
+    HttpResponse::ServiceUnavailable().json(body)
 }
 
 async fn serve(operation: &Operation, request: &HttpRequest, body: &Bytes, office: &Office) -> HttpResponse {
@@ -104,16 +105,16 @@ async fn serve(operation: &Operation, request: &HttpRequest, body: &Bytes, offic
         Ok(given) => given,
         Err(denied) => return denied.response(),
     };
-    let csv = match given.query.get("format").map(String::as_str) {
-        Some("csv") => true,
-        None | Some("json") => false,
-        Some(_) if !operation.has_csv() => false,
-        Some(_) => return error(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "format: json or csv"),
+    let command = match operation.command(&given) {
+        Ok(command) => command,
+        Err(refusal) => return refused(&refusal),
     };
-    match operation.command(&given) {
-        Ok(command) => response(office.desk.command(command).await, operation.shape, csv),
-        Err(refusal) => refused(&refusal),
-    }
+    let named = |format: &&Format| given.query.get("format").is_none_or(|name| name == format.as_str());
+    let Some(format) = operation.formats().iter().find(named) else {
+        let names: Vec<_> = operation.formats().iter().map(|format| format.as_str()).collect();
+        return error(StatusCode::UNPROCESSABLE_ENTITY, "invalid", &format!("format: one of {}", names.join(", ")));
+    };
+    response(office.desk.command(command).await, operation.shape, *format)
 }
 
 /// A request that asks nobody: status, reason and sentence.

@@ -1,11 +1,14 @@
 //! A node as those see it who watch it: its figures, its pulse, and what is told of it beside its calls.
 //! Knows: what the engine holds. Must not: change how calls go.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Engine;
+use crate::actors::components::GetComponents;
+use crate::components::{Component, States};
 use crate::engine::Place;
-use crate::metrics::{ConfigurationMoment, Metrics, Moment, Process, WorkerMoment};
+use crate::metrics::{ComponentMoment, ConfigurationMoment, Metrics, Moment, Process, WorkerMoment};
 
 impl Engine {
     /// What the node counts and measures; actors add to it.
@@ -47,11 +50,46 @@ impl Engine {
                 refresh_age_s: waits(configuration.last_read),
                 faults: invalid.into(),
             }),
+            active: self.active_by_gateway_and_plan().await,
+            components: self.component_moments().await,
             workers: workers.collect(),
             process,
             ..Moment::default()
         };
         self.metrics.observe(&moment);
+    }
+
+    /// Why calls are not taken though nothing is wrong.
+    pub(super) async fn out_of_service(&self) -> Vec<String> {
+        let mut why = Vec::new();
+        if self.leaving.get() {
+            why.push("this server is going out of service".to_owned());
+        }
+        let states = self.components.send(GetComponents).await.unwrap_or_default();
+        let there = [(Component::UmCallRouter, self.routes), (Component::UnifiedMessaging, self.service.is_some())];
+        why.extend(
+            there.into_iter().filter(|(_, there)| *there).filter_map(|(component, _)| states.refusal(component)),
+        );
+        why
+    }
+
+    async fn active_by_gateway_and_plan(&self) -> Vec<(String, String, usize)> {
+        let mut counts = BTreeMap::new();
+        for call in self.active_calls().await.into_iter().filter(|call| !call.is_test) {
+            *counts.entry((call.ip_gateway, call.dial_plan)).or_default() += 1;
+        }
+        counts.into_iter().map(|((gateway, dial_plan), calls)| (gateway, dial_plan, calls)).collect()
+    }
+
+    async fn component_moments(&self) -> Vec<ComponentMoment> {
+        let states = self.components.send(GetComponents).await;
+        let moment = |states: &States, component: Component| ComponentMoment {
+            component: component.to_string(),
+            state: states.of(component).to_string(),
+        };
+        let all = |states: &States| Component::ALL.into_iter().map(|component| moment(states, component)).collect();
+        // whoever does not answer is a problem of the status
+        states.map(|states| all(&states)).unwrap_or_default()
     }
 
     /// All figures as Prometheus reads them, those of this moment taken now.

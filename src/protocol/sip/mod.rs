@@ -15,6 +15,7 @@ pub mod message;
 pub mod method;
 pub mod screen;
 pub mod status;
+pub mod tap;
 pub mod transaction;
 pub mod uri;
 pub mod values;

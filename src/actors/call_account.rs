@@ -3,17 +3,14 @@
 
 use std::time::Instant;
 
-use jiff::Timestamp;
-
 use super::call_events::CallHappened;
 use super::um_worker::Equipment;
 use crate::apps::conversation::Outcome;
 use crate::mailbox::CallDetails;
 use crate::media::stream::Quality;
 use crate::protocol::sdp::Codec;
-use crate::protocol::sip::calling_party::calling_party;
-use crate::protocol::sip::dialog::{EndCause, Refusal};
-use crate::protocol::sip::{Flow, HeaderName, NameAddr, Request};
+use crate::protocol::sip::Flow;
+use crate::protocol::sip::dialog::EndCause;
 use crate::records::{ActiveCall, AudioQuality, CallDataRecord, CallType, OfferResult};
 
 /// A shorter call says too little about how it sounded (`exchange-um` section 7).
@@ -132,39 +129,6 @@ impl Account {
 
 /// How Exchange names an end nobody needs to look at.
 pub const GRACEFUL: &str = "Graceful Hangup";
-
-/// The record of a call that was refused and never had an account. `gateway`: its name, or nothing.
-pub fn refused(
-    request: &Request,
-    flow: &Flow,
-    gateway: &str,
-    refusal: &Refusal,
-    equipment: &Equipment,
-) -> CallHappened {
-    let header = |name| request.headers.get(&name).unwrap_or_default().to_owned();
-    let to = || NameAddr::parse(&header(HeaderName::To)).uri.user();
-    let caller = calling_party(request).filter(|calling| !calling.withheld).and_then(|calling| calling.uri.user());
-    let now: Timestamp = equipment.environment.wall();
-    let call = ActiveCall {
-        call_identity: header(HeaderName::CallId),
-        call_type: CallType::None,
-        started: now,
-        dial_plan: String::new(),
-        ip_gateway: gateway.to_owned(),
-        ip_gateway_address: flow.remote.ip().to_canonical().to_string(),
-        called_phone_number: request.uri.user().or_else(to).unwrap_or_default(),
-        caller_phone_number: caller.unwrap_or_default(),
-        reason_for_call: "None".to_owned(),
-        callee_mailbox_alias: String::new(),
-        answered: false,
-        is_test: false,
-    };
-    CallHappened::Ended(Box::new(CallDataRecord {
-        offer_result: OfferResult::Rejected,
-        drop_call_reason: format!("{} {}", refusal.status.code(), refusal.text),
-        ..CallDataRecord::of(call, &equipment.settings.node)
-    }))
-}
 
 fn audio_quality(quality: Quality) -> Option<AudioQuality> {
     let expected = quality.packets + quality.lost;

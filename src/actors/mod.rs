@@ -10,6 +10,7 @@ mod alarm;
 pub mod call;
 mod call_account;
 pub mod call_events;
+pub mod call_refused;
 pub mod call_router;
 pub mod calls;
 pub mod components;

@@ -14,7 +14,9 @@ use super::media_clock::{CountStreams, MediaClock};
 use super::rtp_ports::RtpPorts;
 use super::sip_endpoint::{GetLoad, SipEndpoint};
 use super::spool_writer::{SpoolState, Spooled};
-use super::um_worker::{CallCount, CountCalls, Drain, DropCalls, Limit, Refuse, STRAGGLERS, UmWorker, UseDirectory};
+use super::um_worker::{
+    CallCount, CountCalls, Drain, DropCalls, LEAVING, Limit, Refuse, STRAGGLERS, UmWorker, UseDirectory,
+};
 use super::wiretap::Wiretap;
 use crate::directory::{Directory, HostName, SourceFile};
 use crate::engine::Environment;
@@ -281,7 +283,7 @@ impl NodeLink {
         self.stopping.get_or_insert(self.environment.now());
         self.draining.get_or_insert(self.environment.now());
         if let Some(staff) = &self.staff {
-            staff.calls.do_send(Refuse(Some("this server is going out of service".to_owned())));
+            staff.calls.do_send(Refuse(Some(LEAVING.to_owned())));
             staff.calls.do_send(DropCalls(CallSelector::All));
         }
         self.end_when_idle(0);

@@ -314,8 +314,9 @@ impl UmService {
                 if let Some(link) = self.links.get_mut(&worker) {
                     link.limit = limit;
                     let _ = link.down.send(ToWorker::Welcome(welcome));
-                    let traced = self.traced.clone().map(TraceOrder::Next);
-                    let _ = traced.is_some_and(|order| link.down.send(ToWorker::Trace(order)).is_ok());
+                    if let Some(next) = self.traced.clone() {
+                        let _ = link.down.send(ToWorker::Trace(TraceOrder::Next(next)));
+                    }
                 }
                 // what it finished while no node was there
                 self.delivery.do_send(Look);

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 
 use super::call::{Call, is_ours};
-use super::call_account;
 use super::call_events::CallHappened;
+use super::call_refused;
 use super::dialog::{Dialog, HangUp};
 use super::media_clock::MediaClock;
 use super::rtp_ports::RtpPorts;
@@ -21,13 +21,17 @@ use crate::directory::Directory;
 use crate::engine::{Environment, Place};
 use crate::link::{CallSelector, Settings};
 use crate::mailbox::greetings::Greetings;
+use crate::metrics::RefusedBy;
 use crate::prompts::Prompts;
+use crate::protocol::sip::calling_party::calling_party;
 use crate::protocol::sip::dialog::{Refusal, options_answer};
 use crate::protocol::sip::endpoint::{self, DialogKey, ServerTransaction};
 use crate::protocol::sip::{Flow, HeaderName, Method, Request, Response, Status};
 use crate::records::refusals::{Peer, Refusals, Told};
-use crate::routing::peer_of;
+use crate::routing::{Account, Refused, peer_of};
 
+/// Why a server that is about to end takes no calls.
+pub const LEAVING: &str = "this server is going out of service";
 /// A full or stopping server is asked again after so long.
 pub const RETRY_AFTER: Duration = Duration::from_secs(10);
 
@@ -184,27 +188,24 @@ impl UmWorker {
         let Self { equipment, directory, refusals, .. } = self;
         let peer = peer_of(request, flow.remote, |ip| is_ours(ip, directory, &*equipment.environment));
         let gateway = directory.gateway_of(peer.ip(), peer.port());
-        let call_id = request.headers.get(&HeaderName::CallId).unwrap_or_default();
+        let refused = Refused {
+            call_id: request.headers.get(&HeaderName::CallId).unwrap_or_default().to_owned(),
+            status: refusal.status,
+            why: refusal.text.clone(),
+        };
         let of = if gateway.is_some() { Peer::Gateway } else { Peer::Stranger };
-        let told = refusals.refused(equipment.environment.now(), call_id, of);
+        let told = refusals.refused(equipment.environment.now(), &refused.call_id, of);
         let Told::New { line, record } = told else { return };
         if let Some(before) = line {
-            tracing::warn!(
-                event = "call_refused",
-                call_id,
-                by = "um_worker",
-                %peer,
-                status = refusal.status.code(),
-                reason = refusal.text,
-                not_logged_before = before,
-                "call refused"
-            );
+            call_refused::log(RefusedBy::UmWorker, &refused, peer, before);
         }
-        let status = refusal.status.code();
         let not_recorded = gateway.is_some() && record.is_none();
-        equipment.events.do_send(CallHappened::Refused { status, not_recorded });
+        equipment.events.do_send(CallHappened::Refused { status: refused.status.code(), not_recorded });
         if let Some(gateway) = gateway.filter(|_| record.is_some()) {
-            equipment.events.do_send(call_account::refused(request, &flow, gateway.name.as_str(), refusal, equipment));
+            let account = Account::of(request, gateway, calling_party(request).as_ref());
+            let (now, node) = (equipment.environment.wall(), &equipment.settings.node);
+            let record = call_refused::record(account, &refused, flow.remote, now, node);
+            equipment.events.do_send(CallHappened::Ended(Box::new(record)));
         }
     }
 

@@ -152,16 +152,12 @@ impl DatagramSocket for TappedSocket {
 
     fn try_receive(&self, buffer: &mut [u8]) -> std::io::Result<(usize, SocketAddr)> {
         let (length, remote) = self.socket.try_receive(buffer)?;
-        if self.tap.is_on() {
-            self.tap.received(buffer.get(..length).unwrap_or_default(), self.flow(remote));
-        }
+        self.tap.received(buffer.get(..length).unwrap_or_default(), self.flow(remote));
         Ok((length, remote))
     }
 
     fn send(&self, bytes: &[u8], to: SocketAddr) -> std::io::Result<()> {
-        if self.tap.is_on() {
-            self.tap.sent(bytes, self.flow(to));
-        }
+        self.tap.sent(bytes, self.flow(to));
         self.socket.send(bytes, to)
     }
 

@@ -133,10 +133,7 @@ impl Directory {
 
     /// The addresses behind a gateway's or server's address; none while its host name is not resolved.
     pub fn addresses_of<'d>(&'d self, address: &'d GatewayAddress) -> &'d [IpAddr] {
-        match address {
-            GatewayAddress::Ip(address) => std::slice::from_ref(address),
-            GatewayAddress::Host(host) => self.located.get(host).map(Vec::as_slice).unwrap_or_default(),
-        }
+        addresses_in(&self.located, address)
     }
 
     /// Whether a server of the organisation has this address.
@@ -199,11 +196,7 @@ impl Directory {
     fn index_gateways(&mut self) {
         self.gateways.clear();
         for gateway in &self.objects.ip_gateways {
-            let addresses = match &gateway.address {
-                GatewayAddress::Ip(address) => std::slice::from_ref(address),
-                GatewayAddress::Host(host) => self.located.get(host).map(Vec::as_slice).unwrap_or_default(),
-            };
-            for address in addresses {
+            for address in addresses_in(&self.located, &gateway.address) {
                 self.gateways.entry(*address).or_default().push(gateway.clone());
             }
         }
@@ -296,6 +289,13 @@ impl Links {
 }
 
 /// Counts what lookups cost, so that a test can say it does not grow with the directory.
+fn addresses_in<'d>(located: &'d HashMap<HostName, Vec<IpAddr>>, address: &'d GatewayAddress) -> &'d [IpAddr] {
+    match address {
+        GatewayAddress::Ip(address) => std::slice::from_ref(address),
+        GatewayAddress::Host(host) => located.get(host).map(Vec::as_slice).unwrap_or_default(),
+    }
+}
+
 #[cfg(test)]
 pub(super) mod steps {
     use std::cell::Cell;

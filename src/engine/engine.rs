@@ -28,6 +28,7 @@ use crate::actors::spool_keeper::SpoolKeeper;
 use crate::actors::um_service::{
     Beginning, DropCalls, GetReport, Recycle, Refuse, Retire, ServiceReport, UmService, UntilReady, Watch, WorkerStatus,
 };
+use crate::actors::um_worker::LEAVING;
 use crate::actors::wiretap::{LONGEST_REDIRECT, Wiretap};
 use crate::admin::status::{Load, NodeStatus};
 use crate::components::{Component, ComponentState, Requester};
@@ -436,7 +437,7 @@ impl Engine {
 
     /// Takes no new calls from now on, and starts no worker any more.
     pub fn drain(&self) {
-        let why = "this server is going out of service".to_owned();
+        let why = LEAVING.to_owned();
         self.leaving.set(true);
         self.router.do_send(Leaving(why.clone()));
         self.tell(Refuse(Some(why)));

@@ -4,9 +4,9 @@
 use super::proxy::{is_server, peer_of};
 use super::understand::understand;
 use super::view::View;
-use crate::directory::Destination;
-use crate::protocol::sip::calling_party::calling_party;
-use crate::protocol::sip::{Flow, HeaderName, Message, Method, NameAddr};
+use crate::directory::{Destination, IpGateway};
+use crate::protocol::sip::calling_party::{CallingParty, calling_party};
+use crate::protocol::sip::{Flow, HeaderName, Message, Method, NameAddr, Request};
 
 /// A refused call of a gateway, as far as it is understood: what is not known is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,20 +22,28 @@ pub struct Account {
     pub reason: String,
 }
 
+impl Account {
+    /// What an INVITE says by itself.
+    pub fn of(invite: &Request, gateway: &IpGateway, calling: Option<&CallingParty>) -> Account {
+        let to = || invite.headers.get(&HeaderName::To).and_then(|to| NameAddr::parse(to).uri.user());
+        let shown = calling.filter(|calling| !calling.withheld);
+        Account {
+            gateway: gateway.name.to_string(),
+            called: invite.uri.user().or_else(to).unwrap_or_default(),
+            caller: shown.and_then(|calling| calling.uri.user()).unwrap_or_default(),
+            reason: "None".to_owned(),
+            ..Account::default()
+        }
+    }
+}
+
 /// `None`: no INVITE, or not of a gateway of the organisation.
 pub fn account(view: &View, bytes: &[u8], flow: Flow) -> Option<Account> {
     let Ok(Message::Request(request)) = Message::parse(bytes) else { return None };
     let peer = peer_of(&request, flow.remote, |ip| is_server(view, ip, flow));
     let gateway = view.gateway(peer).filter(|_| request.method == Method::Invite)?;
     let calling = calling_party(&request);
-    let to = || request.headers.get(&HeaderName::To).and_then(|to| NameAddr::parse(to).uri.user());
-    let mut account = Account {
-        gateway: gateway.name.to_string(),
-        called: request.uri.user().or_else(to).unwrap_or_default(),
-        caller: calling.as_ref().filter(|calling| !calling.withheld).and_then(|c| c.uri.user()).unwrap_or_default(),
-        reason: "None".to_owned(),
-        ..Account::default()
-    };
+    let mut account = Account::of(&request, gateway, calling.as_ref());
     if let Ok(resolved) = understand(&request, peer, calling.as_ref(), &view.directory) {
         account.dial_plan = resolved.dial_plan.name.to_string();
         if let Destination::CallAnswering { mailbox, reason } = &resolved.destination {

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix::prelude::*;
 
 use crate::actors::call_events::CallHappened;
+use crate::actors::call_refused;
 use crate::engine::Environment;
 use crate::metrics::{Metrics, RefusedBy};
 use crate::protocol::sip::Flow;
 use crate::records::refusals::{Peer, Refusals, Told};
-use crate::records::{ActiveCall, CallDataRecord, CallType, OfferResult};
-use crate::routing::{Account, Refused, View, account};
+use crate::routing::{Refused, View, account};
 
 /// Who keeps account of refused calls; clones are the same one.
 #[derive(Clone)]
@@ -35,56 +35,24 @@ impl RefusedCalls {
 
     /// A part of the node has refused this INVITE.
     pub fn refused(&self, by: RefusedBy, view: &View, bytes: &[u8], flow: Flow, refused: &Refused) {
-        let Refused { call_id, status, why } = refused;
         let peer = if view.gateway(flow.remote).is_some() { Peer::Gateway } else { Peer::Stranger };
         let told = {
             let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-            refusals.refused(self.environment.now(), call_id, peer)
+            refusals.refused(self.environment.now(), &refused.call_id, peer)
         };
         let Told::New { line, record } = told else { return };
-        self.metrics.call_refused(by, status.code());
+        self.metrics.call_refused(by, refused.status.code());
         if let Some(before) = line {
-            tracing::warn!(
-                event = "call_refused",
-                call_id,
-                by = by.as_str(),
-                peer = %flow.remote,
-                status = status.code(),
-                reason = why,
-                not_logged_before = before,
-                "call refused"
-            );
+            call_refused::log(by, refused, flow.remote, before);
         }
         match record.and_then(|_| account(view, bytes, flow)) {
             Some(account) => {
-                let record = self.record(account, view, flow, refused);
+                let record = call_refused::record(account, refused, flow.remote, self.environment.wall(), &view.node);
                 self.metrics.call_ended(&record);
                 self.records.do_send(CallHappened::Ended(Box::new(record)));
             }
             None if peer == Peer::Gateway => self.metrics.refused_not_recorded(by, 1),
             None => {}
-        }
-    }
-
-    fn record(&self, account: Account, view: &View, flow: Flow, refused: &Refused) -> CallDataRecord {
-        let call = ActiveCall {
-            call_identity: refused.call_id.clone(),
-            call_type: CallType::None,
-            started: self.environment.wall(),
-            dial_plan: account.dial_plan,
-            ip_gateway: account.gateway,
-            ip_gateway_address: flow.remote.ip().to_canonical().to_string(),
-            called_phone_number: account.called,
-            caller_phone_number: account.caller,
-            reason_for_call: account.reason,
-            callee_mailbox_alias: account.mailbox,
-            answered: false,
-            is_test: false,
-        };
-        CallDataRecord {
-            offer_result: OfferResult::Rejected,
-            drop_call_reason: format!("{} {}", refused.status.code(), refused.why),
-            ..CallDataRecord::of(call, &view.node)
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use crate::actors::components::GetComponents;
+use crate::actors::um_worker::LEAVING;
 use crate::components::{Component, States};
 use crate::engine::Place;
 use crate::metrics::{ComponentMoment, ConfigurationMoment, Metrics, Moment, Process, WorkerMoment};
@@ -63,7 +64,7 @@ impl Engine {
     pub(super) async fn out_of_service(&self) -> Vec<String> {
         let mut why = Vec::new();
         if self.leaving.get() {
-            why.push("this server is going out of service".to_owned());
+            why.push(LEAVING.to_owned());
         }
         let states = self.components.send(GetComponents).await.unwrap_or_default();
         let there = [(Component::UmCallRouter, self.routes), (Component::UnifiedMessaging, self.service.is_some())];

@@ -1,7 +1,7 @@
 //! What a call costs: `cargo bench --bench calls` starts the node as built, calls it over loopback, and prints figures.
 //! Knows: SIP and RTP as a gateway speaks them, /proc. Must not: use the code it measures.
 //!
-//! Every figure is of whole processes: CPU from /proc/PID/task/*/schedstat (nanoseconds on a CPU), memory from VmRSS.
+//! Every figure is of whole processes, the node's and its UM worker's together: CPU from /proc/PID/task/*/schedstat (nanoseconds on a CPU), memory from VmRSS.
 //! The media figure is set in proportion to a bare program, run in turn with the node, that receives the same packets
 //! on one socket a call, answers each and stores what it got.
 
@@ -13,7 +13,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use caller::{Calls, Spacing};
-use node::{Held, Node, cpu_ns, rss_kib};
+use node::{Held, Node, cpu_ns};
 
 /// How long the calls of the media figure are recorded.
 const RECORDED: Duration = Duration::from_secs(15);
@@ -47,10 +47,11 @@ fn main() {
 fn signalling() {
     let node = Node::start();
     Calls::signal(&node, 200); // warm-up
-    let before = cpu_ns(node.pid());
+    let processes = node.processes();
+    let before = processes.cpu_ns();
     Calls::signal(&node, SIGNALLED_CALLS);
     node.wait_until_idle();
-    let per_call = (cpu_ns(node.pid()) - before) as f64 / SIGNALLED_CALLS as f64 / 1e3;
+    let per_call = (processes.cpu_ns() - before) as f64 / SIGNALLED_CALLS as f64 / 1e3;
     println!("signalling: {per_call:.0} us of CPU a call (INVITE, 200, ACK, BYE), {SIGNALLED_CALLS} calls");
 }
 
@@ -96,14 +97,15 @@ fn all_media() {
 /// CPU for a minute of recording, with so many calls at once; beside it the bare program under the same packets.
 fn media(calls: usize) {
     let node = Node::start();
-    let idle = rss_kib(node.pid());
+    let processes = node.processes();
+    let idle = processes.rss_kib();
     let mut recording = Calls::record(&node, calls);
-    let before = cpu_ns(node.pid());
+    let before = processes.cpu_ns();
     let started = Instant::now();
     let spacing = recording.talk(RECORDED);
     let minutes = calls as f64 * started.elapsed().as_secs_f64() / 60.0;
-    let node_cpu = (cpu_ns(node.pid()) - before) as f64 / 1e9 / minutes;
-    let memory = (rss_kib(node.pid()).saturating_sub(idle)) as f64 / calls as f64;
+    let node_cpu = (processes.cpu_ns() - before) as f64 / 1e9 / minutes;
+    let memory = (processes.rss_kib().saturating_sub(idle)) as f64 / calls as f64;
     recording.hang_up();
     node.wait_until_idle();
     let (heard, missed) = node.packets();

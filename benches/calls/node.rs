@@ -50,8 +50,18 @@ impl Node {
         node
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    /// The node's process and its UM workers'.
+    pub fn processes(&self) -> Processes {
+        let node = self.child.id();
+        let parent_of = |pid: u32| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse::<u32>().ok()
+        };
+        let all = fs::read_dir("/proc").expect("/proc").flatten();
+        let all = all.filter_map(|process| process.file_name().to_str()?.parse().ok());
+        let workers: Vec<u32> = all.filter(|pid| parent_of(*pid) == Some(node)).collect();
+        assert!(!workers.is_empty(), "the node has a UM worker");
+        Processes { node, workers }
     }
 
     pub fn mailbox(&self, alias: &str) -> PathBuf {
@@ -112,9 +122,32 @@ impl Drop for Node {
     }
 }
 
-/// What a process holds.
+/// A node's process and its UM workers'.
+pub struct Processes {
+    pub node: u32,
+    pub workers: Vec<u32>,
+}
+
+impl Processes {
+    /// Nanoseconds their threads have been on a CPU.
+    pub fn cpu_ns(&self) -> u64 {
+        self.all().map(cpu_ns).sum()
+    }
+
+    /// VmRSS of each, added up: what they share counts for each.
+    pub fn rss_kib(&self) -> u64 {
+        self.all().map(rss_kib).sum()
+    }
+
+    fn all(&self) -> impl Iterator<Item = u32> {
+        [self.node].into_iter().chain(self.workers.iter().copied())
+    }
+}
+
+/// What a node and its UM workers hold.
 pub struct Held {
-    rss_kib: u64,
+    node_kib: u64,
+    workers_kib: u64,
     threads: usize,
     descriptors: usize,
     load: String,
@@ -122,15 +155,25 @@ pub struct Held {
 
 impl Held {
     pub fn by(node: &Node) -> Held {
-        let count = |what: &str| fs::read_dir(format!("/proc/{}/{what}", node.pid())).map_or(0, Iterator::count);
-        Held { rss_kib: rss_kib(node.pid()), threads: count("task"), descriptors: count("fd"), load: node.load() }
+        let processes = node.processes();
+        let count = |what: &str| {
+            let of = |pid: u32| fs::read_dir(format!("/proc/{pid}/{what}")).map_or(0, Iterator::count);
+            processes.all().map(of).sum()
+        };
+        Held {
+            node_kib: rss_kib(processes.node),
+            workers_kib: processes.workers.iter().copied().map(rss_kib).sum(),
+            threads: count("task"),
+            descriptors: count("fd"),
+            load: node.load(),
+        }
     }
 }
 
 impl std::fmt::Display for Held {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Held { rss_kib, threads, descriptors, load } = self;
-        write!(f, "{rss_kib} KiB, {threads} threads, {descriptors} descriptors, {load}")
+        let Held { node_kib, workers_kib, threads, descriptors, load } = self;
+        write!(f, "node {node_kib} KiB, worker {workers_kib} KiB, {threads} threads, {descriptors} descriptors, {load}")
     }
 }
 
@@ -157,7 +200,7 @@ pub fn cpu_ns(pid: u32) -> u64 {
     on_cpu.sum()
 }
 
-pub fn rss_kib(pid: u32) -> u64 {
+fn rss_kib(pid: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
     line.trim().trim_end_matches(" kB").parse().expect("a number")

@@ -79,6 +79,23 @@ fn hold_by_an_empty_address_may_last_longer_than_the_media_timeout() {
 }
 
 #[test]
+fn a_caller_who_vanishes_on_hold_is_noticed() {
+    let world = World::new();
+    let mut caller = answered(&world);
+    caller.hear("person-at-extension");
+    caller.reinvite("a=inactive\r\n");
+    caller.media().open = false;
+    for status in ["200 OK", "501 Not Implemented"] {
+        let asked = caller.request_within("OPTIONS", Duration::from_secs(61)).expect("the node asks");
+        caller.respond(&asked, status, &[]);
+    }
+    caller.vanish();
+    world.seconds(60 + 32 + 32 + 1); // the question, its timer F, that of the BYE
+    world.mailbox("alice").only_missed_call();
+    world.assert_idle();
+}
+
+#[test]
 fn a_re_invite_that_offers_nothing_we_speak_is_refused_and_the_call_goes_on() {
     let world = World::new();
     let mut caller = answered(&world);

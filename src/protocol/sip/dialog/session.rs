@@ -44,6 +44,8 @@ pub struct Session {
     session_timer: Option<SessionTimer>,
     timers: Timers<Timer>,
     pending: Option<Pending>,
+    /// Our question whether a peer that sends no media is still there.
+    probe: Option<ClientTransaction>,
     /// The ACK to our last re-INVITE, sent again with each 2xx that comes again.
     last_ack: Option<(ClientTransaction, Outbound)>,
     peer_allows_update: bool,
@@ -91,6 +93,8 @@ enum Timer {
     Refresh,
     /// The session has expired.
     Expired,
+    /// Ask a peer that sends no media whether it is still there.
+    Probe,
 }
 
 impl Session {
@@ -115,6 +119,7 @@ impl Session {
             session_timer: None,
             timers: Timers::default(),
             pending: None,
+            probe: None,
             last_ack: None,
             peer_allows_update,
             clients: 0,
@@ -147,6 +152,7 @@ impl Session {
                 }
             }
         }
+        self.watch_held_call(now);
     }
 
     pub fn next_deadline(&self) -> Option<Instant> {
@@ -295,6 +301,7 @@ impl Session {
                 self.end_unanswered(response.with(HeaderName::Warning, text), EndCause::NoPrack, out);
             }
             Timer::Refresh => self.refresh(now, out),
+            Timer::Probe => self.probe(out),
             Timer::Expired => {
                 self.leave(EndCause::SessionExpired, Some((408, "The session expired without a refresh")), out);
             }
@@ -318,6 +325,7 @@ impl Session {
         self.reliable = None;
         self.unacknowledged.clear();
         self.pending = None;
+        self.probe = None;
         out.push(Command::Ended { cause });
     }
 

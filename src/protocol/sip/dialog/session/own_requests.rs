@@ -1,5 +1,5 @@
-//! Requests of our own within the dialog: the BYE, and the session refresh by UPDATE or re-INVITE.
-//! Knows: RFC 3261 12.2.1 and 14.1, RFC 4028 7 and 10. Must not: retransmit; the endpoint does.
+//! Requests of our own within the dialog: the BYE, the session refresh by UPDATE or re-INVITE, and OPTIONS to a peer on hold.
+//! Knows: RFC 3261 11, 12.2.1 and 14.1, RFC 4028 7 and 10. Must not: retransmit; the endpoint does.
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,8 @@ use crate::protocol::sip::{HeaderName, Headers, Method, Response, Status};
 
 /// How long to wait after a refresh was refused for no reason we can mend.
 const RETRY: Duration = Duration::from_secs(30);
+/// How long a peer that sends no media is believed to be there: whoever holds a call may vanish without a sign.
+const PROBE: Duration = Duration::from_secs(60);
 /// Extensions of our requests: a peer must not answer a re-INVITE by reliable provisional responses.
 const SUPPORTED: &str = "timer";
 
@@ -66,6 +68,23 @@ impl Session {
         self.pending = Some(Pending { client, method });
     }
 
+    /// While the call is on hold no media tells that the peer is there, and it need not have a session timer: it is
+    /// asked, each minute.
+    pub(super) fn watch_held_call(&mut self, now: Instant) {
+        let held = self.told.as_ref().is_some_and(|plan| !plan.receive || plan.remote.is_none());
+        if self.phase != Phase::Established || !held {
+            self.timers.disarm(Timer::Probe);
+        } else if self.probe.is_none() && !self.timers.is_armed(Timer::Probe) {
+            self.timers.arm(Timer::Probe, now + PROBE);
+        }
+    }
+
+    /// OPTIONS within the dialog (RFC 3261 11.2): changes nothing, and every answer but 408 and 481 means that the peer
+    /// knows the call (RFC 5057 5.1).
+    pub(super) fn probe(&mut self, out: &mut Vec<Command>) {
+        self.probe = Some(self.send(Method::Options, Headers::default(), Vec::new(), out));
+    }
+
     /// True while a re-INVITE of ours waits for its final response.
     pub(super) fn reinviting(&self) -> bool {
         self.pending.as_ref().is_some_and(|pending| pending.method == Method::Invite)
@@ -92,10 +111,14 @@ impl Session {
         if let Some(pending) = self.pending.take_if(|pending| pending.client == client) {
             return self.refresh_answered(now, pending, response, out);
         }
-        if let Phase::Leaving { bye, cause } = self.phase
-            && bye == client
-        {
-            self.end(cause, out);
+        match self.phase {
+            Phase::Leaving { bye, cause } if bye == client => self.end(cause, out),
+            Phase::Established if self.probe.take_if(|probe| *probe == client).is_some() => match response.status {
+                Status::CALL_DOES_NOT_EXIST => self.end(EndCause::PeerGone, out),
+                Status::REQUEST_TIMEOUT => self.leave_vanished(out),
+                _ => {}
+            },
+            _ => {}
         }
     }
 
@@ -107,9 +130,15 @@ impl Session {
             _ => {
                 if self.pending.take_if(|pending| pending.client == client).is_some() {
                     self.leave(EndCause::PeerGone, Some((408, "Nobody answered the session refresh")), out);
+                } else if self.probe.take_if(|probe| *probe == client).is_some() {
+                    self.leave_vanished(out);
                 }
             }
         }
+    }
+
+    fn leave_vanished(&mut self, out: &mut Vec<Command>) {
+        self.leave(EndCause::PeerGone, Some((408, "Nobody answered OPTIONS while the call was on hold")), out);
     }
 
     fn refresh_answered(&mut self, now: Instant, pending: Pending, response: &Response, out: &mut Vec<Command>) {

@@ -111,3 +111,51 @@ fn our_bye_is_written_out_and_follows_the_routes() {
         "a strict router wants itself as Request-URI"
     );
 }
+
+const HOLD: &str = "+ m=audio 4000 RTP/AVP 0 | a=inactive";
+
+#[test]
+fn a_peer_that_holds_the_call_is_asked_each_minute_whether_it_is_there() {
+    for (answer, then) in [
+        (
+            "<- nothing",
+            "-> BYE [Reason: SIP;cause=408;text=\"Nobody answered OPTIONS while the call was on hold\"] / hung up",
+        ),
+        (
+            "<- 408",
+            "-> BYE [Reason: SIP;cause=408;text=\"Nobody answered OPTIONS while the call was on hold\"] / hung up",
+        ),
+        ("<- 481", "ended PeerGone"),
+        ("<- 200", ""),
+        ("<- 405", ""),
+    ] {
+        let mut call = flow(&[
+            ("answered", "established"),
+            ("wait 3600", ""),
+            (&format!("INVITE {HOLD}"), "media 198.51.100.7:4000 PCMU silent / 200 INVITE + v2 inactive 0"),
+            ("ack", ""),
+            ("wait 59", ""),
+            ("wait 1", "-> OPTIONS"),
+            ("wait 20", ""),
+            ("<- 100", ""),
+            ("<- 200", ""),
+            ("wait 59", ""),
+            ("wait 1", "-> OPTIONS"),
+        ]);
+        assert_eq!(call.step(answer), then, "at `{answer}`");
+    }
+}
+
+#[test]
+fn a_call_that_is_taken_from_hold_is_asked_no_more() {
+    flow(&[
+        ("answered", "established"),
+        (&format!("INVITE {HOLD}"), "media 198.51.100.7:4000 PCMU silent / 200 INVITE + v2 inactive 0"),
+        ("ack", ""),
+        ("wait 60", "-> OPTIONS"),
+        ("INVITE + sdp", "media 198.51.100.7:4000 PCMU both ways / 200 INVITE + v3 sendrecv 0,101"),
+        ("ack", ""),
+        ("<- 200", ""),
+        ("wait 3600", ""),
+    ]);
+}

@@ -85,6 +85,8 @@ pub struct NodeLink {
     /// Which connection to the node this is: what an older one still says does not count.
     connection: u64,
     away_since: Option<Instant>,
+    /// The data folder is gone: there is nothing to come back to.
+    homeless: bool,
     /// What must be told until it is taken.
     untold: BTreeMap<u64, ToNode>,
     /// What a node that comes back has to know, by Call-ID.
@@ -145,6 +147,7 @@ impl NodeLink {
             node: None,
             connection: 0,
             away_since: None,
+            homeless: false,
             untold: BTreeMap::new(),
             active: BTreeMap::new(),
             last_sequence: 0,
@@ -203,16 +206,32 @@ impl NodeLink {
 
     fn look_for_node(&self, ctx: &mut Context<Self>) {
         let environment = self.environment.clone();
-        let path = link_path(&self.identity.data);
+        let Identity { data, worker, .. } = self.identity.clone();
+        let path = link_path(&data);
         let looking = async move {
             loop {
                 match environment.connect_local(&path).await {
-                    Ok(stream) => return stream,
+                    Ok(stream) => return Some(stream),
+                    Err(_) if !environment.processes().lives(&data, &worker) => return None,
                     Err(_) => tokio::time::sleep(LOOK_EVERY).await,
                 }
             }
         };
-        ctx.spawn(looking.into_actor(self).map(|stream, _, ctx| ctx.notify(Connected(stream))));
+        ctx.spawn(looking.into_actor(self).map(|stream, link, ctx| match stream {
+            Some(stream) => ctx.notify(Connected(stream)),
+            None => link.leave_lost_home(ctx),
+        }));
+    }
+
+    /// The folder in which this worker's name is claimed was removed, and with it the spool and the way to any node.
+    fn leave_lost_home(&mut self, ctx: &mut Context<Self>) {
+        let data = self.identity.data.display();
+        tracing::error!(worker = self.identity.worker.0, %data, "the data folder is gone: this worker ends with its calls");
+        self.homeless = true;
+        if let Some(staff) = &self.staff {
+            staff.calls.do_send(Refuse(Some(LEAVING.to_owned())));
+        }
+        self.beat(0, ctx);
     }
 
     fn obey(&mut self, message: ToWorker, ctx: &mut Context<Self>) {
@@ -340,7 +359,8 @@ impl NodeLink {
         let drained = passed(self.draining, STRAGGLERS) && no_calls && transactions == 0 && !unwritten;
         let told = self.untold.is_empty();
         let stopped = self.stopping.is_some() && no_calls && told || passed(self.stopping, LAST_BYES);
-        if (orphaned || drained && told || stopped)
+        let lost = self.homeless && no_calls;
+        if (orphaned || drained && told || stopped || lost)
             && let Some(over) = self.over.take()
         {
             self.tell(ToNode::Drained);

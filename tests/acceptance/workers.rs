@@ -131,6 +131,19 @@ fn a_node_killed_under_calls_cuts_none_and_finds_its_worker_again() {
 }
 
 #[test]
+fn a_worker_whose_data_folder_is_gone_ends() {
+    let mut node = Node::start();
+    node.kill_node();
+    assert!(!node.worker_pids().is_empty());
+    std::fs::remove_dir_all(node.folder().join("var")).unwrap();
+    let removed = Instant::now();
+    while !node.worker_pids().is_empty() {
+        assert!(removed.elapsed() < Duration::from_secs(20), "the worker goes on without a place to keep messages");
+        pause();
+    }
+}
+
+#[test]
 fn calls_of_the_other_worker_do_not_notice_when_one_is_killed() {
     let node = Node::start_with_program_of_its_own();
     let first = node.worker();

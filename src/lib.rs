@@ -6,6 +6,7 @@
 //! * [`media`] - codecs, tones, DTMF, jitter buffer, player and recorder, and the stream that joins them
 //! * [`directory`] - the organisation: dial plans, gateways, hunt groups, mailboxes, and how a call is understood
 //! * [`apps`] - what a caller meets: call answering
+//! * [`peers`] - gateways and other servers: which of them are asked whether they live, and what they answer
 //! * [`prompts`] - what is said: the catalogue, and the sound files behind it
 //! * [`mailbox`] - the message, the spool that never loses it, the stores it is delivered to
 //! * [`metrics`] - what a node counts and measures, for Prometheus
@@ -29,6 +30,7 @@ pub mod link;
 pub mod mailbox;
 pub mod media;
 pub mod metrics;
+pub mod peers;
 pub mod prompts;
 pub mod protocol;
 pub mod reconcile;

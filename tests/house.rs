@@ -82,6 +82,7 @@ const RULES: &[Rule] = &[
         must_not_name: &["actix", "std::fs", "SystemTime", "Timestamp::now", "Zoned::now", "getrandom"],
     },
     Rule { room: "routing", may_use: &["routing", "protocol", "directory"], must_not_name: OUTSIDE },
+    Rule { room: "peers", may_use: &["peers", "protocol", "directory", "routing::View"], must_not_name: OUTSIDE },
     Rule { room: "metrics", may_use: &["metrics", "records"], must_not_name: OUTSIDE },
     Rule {
         room: "admin/exchange",
@@ -125,6 +126,7 @@ const RULES: &[Rule] = &[
             "store",
             "routing",
             "components",
+            "peers",
         ],
         must_not_name: WORLD,
     },

@@ -3,13 +3,13 @@
 //! What cannot be read, or is not valid, changes nothing and is kept for the status.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::host_lookup::{Located, LookedUp, locate, look_up};
 use crate::directory::{Directory, DirectoryProvider, SourceFile};
 use crate::engine::Environment;
 use crate::engine::environment::blocking;
@@ -25,8 +25,8 @@ pub struct NewGeneration {
     pub generation: u64,
     pub directory: Arc<Directory>,
     pub sources: Arc<Vec<SourceFile>>,
-    /// Addresses of the host names in it.
-    pub located: Arc<Vec<(String, Vec<IpAddr>)>>,
+    /// What the host names in it lead to.
+    pub located: Arc<Vec<Located>>,
     /// From the generation before.
     pub difference: Arc<Difference>,
 }
@@ -99,14 +99,35 @@ struct Known {
     organisation: NewGeneration,
     status: ConfigurationStatus,
     store_fault: Option<String>,
+    /// Host names are to be looked up again so long after the last time.
+    names_valid: Option<Duration>,
 }
 
 pub struct ConfigPoller {
-    pub places: Places,
-    pub interval: Duration,
-    pub in_force: InForce,
-    pub subscribers: Vec<Recipient<NewGeneration>>,
-    pub metrics: Arc<Metrics>,
+    places: Places,
+    interval: Duration,
+    in_force: InForce,
+    subscribers: Vec<Recipient<NewGeneration>>,
+    metrics: Arc<Metrics>,
+    names_alarm: Option<SpawnHandle>,
+}
+
+/// What the DNS said of a host name is not valid any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct LookUpNames;
+
+impl ConfigPoller {
+    /// `subscribers` are told of every generation after the one in force.
+    pub fn new(
+        places: Places,
+        interval: Duration,
+        in_force: InForce,
+        subscribers: Vec<Recipient<NewGeneration>>,
+        metrics: Arc<Metrics>,
+    ) -> ConfigPoller {
+        ConfigPoller { places, interval, in_force, subscribers, metrics, names_alarm: None }
+    }
 }
 
 impl InForce {
@@ -118,7 +139,7 @@ impl InForce {
         let reading = places.clone();
         let read = blocking(&*places.environment, move || reading.first()).await;
         let (sources, directory, before, fault) = read.ok_or(RefreshError::NoAnswer)??;
-        let located = look_up(&*places.environment, &directory, &[]).await;
+        let LookedUp { located, valid } = look_up(&*places.environment, &directory, &[]).await;
         let directory = locate(directory, &located);
         let difference = Difference::between(&objects(&before.sources), &objects(&sources));
         let same = before.sources == sources && before.generation > 0;
@@ -136,7 +157,7 @@ impl InForce {
         let now = places.environment.wall();
         let source = if fault.is_some() { Origin::Store } else { Origin::Provider };
         let status = ConfigurationStatus::of(&organisation, now, source, fault.map_or_else(Vec::new, |f| f.lines()));
-        Ok(InForce(Arc::new(Mutex::new(Known { organisation, status, store_fault }))))
+        Ok(InForce(Arc::new(Mutex::new(Known { organisation, status, store_fault, names_valid: valid }))))
     }
 
     pub fn organisation(&self) -> NewGeneration {
@@ -185,7 +206,8 @@ impl NewGeneration {
     /// As workers get it.
     pub fn snapshot(&self) -> Snapshot {
         let sources = self.sources.iter().map(|source| (source.name.clone(), source.text.clone()));
-        Snapshot { generation: self.generation, sources: sources.collect(), located: self.located.to_vec() }
+        let located = self.located.iter().map(|(name, found)| (name.to_string(), found.addresses.clone()));
+        Snapshot { generation: self.generation, sources: sources.collect(), located: located.collect() }
     }
 }
 
@@ -204,9 +226,6 @@ struct Remembered {
     generation: u64,
     sources: Vec<SourceFile>,
 }
-
-/// A host name and its addresses.
-type Located = (String, Vec<IpAddr>);
 
 type First = (Vec<SourceFile>, Directory, Remembered, Option<RefreshError>);
 
@@ -272,16 +291,28 @@ impl Places {
                 return Err(error);
             }
         };
+        {
+            let mut now = in_force.known();
+            now.status.faults.clear();
+            now.status.source = Origin::Provider;
+        }
+        self.bring_in_force(read, in_force, subscribers).await
+    }
+
+    /// What was read (`None`: it is in force already), with what its host names lead to now.
+    async fn bring_in_force(
+        self,
+        read: Option<(Vec<SourceFile>, Directory, Difference)>,
+        in_force: InForce,
+        subscribers: Vec<Recipient<NewGeneration>>,
+    ) -> Outcome {
+        let known = in_force.organisation();
         let directory = read.as_ref().map_or(&*known.directory, |(_, directory, _)| directory);
-        let located = look_up(&*self.environment, directory, &known.located).await;
+        let LookedUp { located, valid } = look_up(&*self.environment, directory, &known.located).await;
+        in_force.known().names_valid = valid;
         let (sources, directory, difference) = match read {
             Some((sources, directory, difference)) => (Arc::new(sources), directory, difference),
-            None if located == *known.located => {
-                let mut now = in_force.known();
-                now.status.faults.clear();
-                now.status.source = Origin::Provider;
-                return Ok(Refreshed::of(&known, &Difference::default(), true));
-            }
+            None if located == *known.located => return Ok(Refreshed::of(&known, &Difference::default(), true)),
             None => (known.sources.clone(), (*known.directory).clone(), Difference::default()),
         };
         let directory = locate(directory, &located);
@@ -294,8 +325,11 @@ impl Places {
         };
         let store_fault = self.remember(organisation.clone()).await;
         {
-            let status = ConfigurationStatus::of(&organisation, self.environment.wall(), Origin::Provider, Vec::new());
-            *in_force.known() = Known { organisation: organisation.clone(), status, store_fault };
+            let mut now = in_force.known();
+            // names looked up again say nothing of the files
+            let (origin, faults) = (now.status.source, std::mem::take(&mut now.status.faults));
+            now.status = ConfigurationStatus::of(&organisation, self.environment.wall(), origin, faults);
+            (now.organisation, now.store_fault) = (organisation.clone(), store_fault);
         }
         for subscriber in &subscribers {
             subscriber.do_send(organisation.clone());
@@ -323,36 +357,6 @@ fn load(sources: &[SourceFile]) -> Result<Directory, RefreshError> {
     let invalid =
         |faults: Vec<crate::directory::Fault>| RefreshError::Invalid(faults.iter().map(ToString::to_string).collect());
     Directory::load(sources).map_err(invalid)
-}
-
-/// Looks up the gateways and servers that are known by name. A name that cannot be looked up keeps the addresses it had.
-async fn look_up(environment: &dyn Environment, directory: &Directory, before: &[Located]) -> Vec<Located> {
-    let mut located = Vec::new();
-    for host in directory.gateway_hosts().chain(directory.server_hosts()) {
-        let name = host.to_string();
-        let mut addresses = match environment.resolve(&name).await {
-            Ok(addresses) => addresses,
-            Err(error) => {
-                let had = before.iter().find(|(known, _)| *known == name);
-                let had = had.map(|(_, addresses)| addresses.clone()).unwrap_or_default();
-                tracing::error!(%host, %error, kept = had.len(), "UM IP gateway or server cannot be looked up");
-                had
-            }
-        };
-        addresses.sort();
-        addresses.dedup();
-        located.push((name, addresses));
-    }
-    located
-}
-
-/// The directory with what was looked up for it.
-fn locate(mut directory: Directory, located: &[Located]) -> Directory {
-    let hosts: Vec<_> = directory.gateway_hosts().chain(directory.server_hosts()).cloned().collect();
-    for (host, (_, addresses)) in hosts.iter().zip(located) {
-        directory.locate(host, addresses);
-    }
-    directory
 }
 
 const GENERATION: &str = "generation";
@@ -402,6 +406,27 @@ impl Actor for ConfigPoller {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(self.interval, |_, ctx| ctx.notify(Refresh));
+        self.look_up_in_time(ctx);
+    }
+}
+
+impl ConfigPoller {
+    /// Sets the alarm by which host names are looked up again.
+    fn look_up_in_time(&mut self, ctx: &mut Context<Self>) {
+        if let Some(alarm) = self.names_alarm.take() {
+            ctx.cancel_future(alarm);
+        }
+        let valid = self.in_force.known().names_valid;
+        self.names_alarm = valid.map(|valid| ctx.run_later(valid, |_, ctx| ctx.notify(LookUpNames)));
+    }
+}
+
+impl Handler<LookUpNames> for ConfigPoller {
+    type Result = AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, _: LookUpNames, _: &mut Self::Context) -> Self::Result {
+        let looked_up = self.places.clone().bring_in_force(None, self.in_force.clone(), self.subscribers.clone());
+        AtomicResponse::new(Box::pin(looked_up.into_actor(self).map(|_, poller, ctx| poller.look_up_in_time(ctx))))
     }
 }
 
@@ -412,7 +437,8 @@ impl Handler<Refresh> for ConfigPoller {
     fn handle(&mut self, _: Refresh, _: &mut Self::Context) -> Self::Result {
         let began = self.places.environment.now();
         let refresh = self.places.clone().refresh(self.in_force.clone(), self.subscribers.clone());
-        let counted = refresh.into_actor(self).map(move |outcome, poller, _| {
+        let counted = refresh.into_actor(self).map(move |outcome, poller, ctx| {
+            poller.look_up_in_time(ctx);
             let took = poller.places.environment.now().saturating_duration_since(began);
             poller.metrics.refreshed(result_of(&outcome), took);
             outcome

@@ -17,7 +17,7 @@ use crate::apps::{CallAnswering, KeyPad, KeySource};
 use crate::media::recorder::{RecordEnd, RecordRules};
 use crate::media::stream::{Order, Quality, Stream, StreamConfig, StreamEvent};
 use crate::protocol::sip::dialog::{self as session, EndCause, Session};
-use crate::protocol::sip::endpoint::{self, ClientTransaction, DialogKey, ServerTransaction};
+use crate::protocol::sip::endpoint::{self, ClientTransaction, DialogKey, NoResponseCause, ServerTransaction};
 use crate::protocol::sip::{Request, Response};
 
 pub struct Dialog {
@@ -58,7 +58,7 @@ pub enum DialogEvent {
     Cancelled,
     NoAck { transaction: ServerTransaction },
     Response { client: ClientTransaction, response: Response },
-    NoResponse { client: ClientTransaction },
+    NoResponse { client: ClientTransaction, cause: NoResponseCause },
 }
 
 /// What the media stream of this dialog heard.
@@ -410,7 +410,7 @@ impl Handler<DialogEvent> for Dialog {
             DialogEvent::Cancelled => Event::Cancelled,
             DialogEvent::NoAck { transaction } => Event::NoAck { transaction },
             DialogEvent::Response { client, response } => Event::Response { client, response },
-            DialogEvent::NoResponse { client } => Event::NoResponse { client },
+            DialogEvent::NoResponse { client, .. } => Event::NoResponse { client },
         };
         self.step(event, ctx);
     }

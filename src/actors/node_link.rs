@@ -18,7 +18,7 @@ use super::um_worker::{
     CallCount, CountCalls, Drain, DropCalls, LEAVING, Limit, Refuse, STRAGGLERS, UmWorker, UseDirectory,
 };
 use super::wiretap::Wiretap;
-use crate::directory::{Directory, HostName, SourceFile};
+use crate::directory::{Directory, HostName, SourceFile, Whereabouts};
 use crate::engine::Environment;
 use crate::engine::environment::{BoxStream, blocking};
 use crate::engine::processes::link_path;
@@ -30,6 +30,8 @@ const BEAT_EVERY: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A worker that has neither node nor calls for so long is of no use any more.
 const ORPHANED: Duration = Duration::from_secs(5 * 60);
+/// So many calls at once take memory worth giving back.
+const CROWD: usize = 20;
 /// Calls that were told to end are waited for so long.
 const LAST_BYES: Duration = Duration::from_secs(3);
 
@@ -96,6 +98,8 @@ pub struct NodeLink {
     refused: BTreeMap<u16, u64>,
     refused_not_recorded: u64,
     calls: CallCount,
+    /// The most calls at once since memory was last given back.
+    crowd: usize,
     /// As the node last told it.
     limit: Limit,
     draining: Option<Instant>,
@@ -154,6 +158,7 @@ impl NodeLink {
             refused: BTreeMap::new(),
             refused_not_recorded: 0,
             calls: CallCount::default(),
+            crowd: 0,
             limit,
             draining: None,
             stopping: None,
@@ -345,8 +350,19 @@ impl NodeLink {
             let transactions = beat.transactions;
             link.calls = CallCount { calls: beat.calls as usize, talking: beat.talking as usize };
             link.tell(ToNode::Beat(beat));
+            link.give_back_memory(transactions);
             link.end_when_idle(transactions);
         }));
+    }
+
+    /// What a crowd of calls has taken is of no use once the last trace of it is gone.
+    fn give_back_memory(&mut self, transactions: u32) {
+        self.crowd = self.crowd.max(self.calls.calls);
+        if self.crowd >= CROWD && self.calls.calls == 0 && transactions == 0 {
+            self.crowd = 0;
+            let environment = self.environment.clone();
+            self.environment.run_blocking(Box::new(move || environment.give_back_memory()));
+        }
     }
 
     /// The process ends when it has nothing left to do, or was told to stop and has done what it could.
@@ -375,11 +391,11 @@ pub fn load(snapshot: &Snapshot) -> Result<Directory, String> {
         snapshot.sources.iter().map(|(name, text)| SourceFile::new(name.clone(), text.clone())).collect();
     let mut directory = Directory::load(&sources)
         .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
-    for (host, addresses) in &snapshot.located {
-        if let Ok(host) = host.parse::<HostName>() {
-            directory.locate(&host, addresses);
-        }
-    }
+    let located = snapshot.located.iter();
+    let located: Vec<(HostName, Whereabouts)> = located
+        .filter_map(|(host, addresses)| Some((host.parse().ok()?, Whereabouts::of(addresses.iter().copied()))))
+        .collect();
+    directory.locate(located.iter().map(|(host, found)| (host, found)));
     Ok(directory)
 }
 

@@ -47,13 +47,11 @@ pub struct SipEndpoint {
 /// Who gets the events of a dialog.
 enum Owner {
     /// The call is still being placed; what comes meanwhile waits.
-    Pending {
-        invite: ServerTransaction,
-        waiting: Vec<DialogEvent>,
-    },
+    Pending { invite: ServerTransaction, waiting: Vec<DialogEvent> },
     Running {
-        invite: ServerTransaction,
-        dialog: Addr<Dialog>,
+        /// `None`: it began with a request of ours.
+        invite: Option<ServerTransaction>,
+        owner: Recipient<DialogEvent>,
     },
 }
 
@@ -117,6 +115,11 @@ pub struct Own {
     pub key: DialogKey,
     pub dialog: Addr<Dialog>,
 }
+
+/// Who wants to ask something by requests of its own, under the key it is given.
+#[derive(Message)]
+#[rtype(result = "DialogKey")]
+pub struct Join(pub Recipient<DialogEvent>);
 
 /// Who takes requests outside dialogs.
 #[derive(Message)]
@@ -183,8 +186,7 @@ impl SipEndpoint {
         match command {
             Command::Send { bytes, flow } => self.send(bytes, flow, ctx),
             Command::Invite { transaction, request, flow } => {
-                let key = DialogKey(self.next_dialog);
-                self.next_dialog += 1;
+                let key = self.new_key();
                 self.dialogs.insert(key, Owner::Pending { invite: transaction, waiting: Vec::new() });
                 self.by_invite.insert(transaction, key);
                 self.offer(transaction, request, flow, Some(key));
@@ -201,8 +203,16 @@ impl SipEndpoint {
             Command::Response { dialog, client, response } => {
                 self.tell(dialog, DialogEvent::Response { client, response });
             }
-            Command::NoResponse { dialog, client, .. } => self.tell(dialog, DialogEvent::NoResponse { client }),
+            Command::NoResponse { dialog, client, cause } => {
+                self.tell(dialog, DialogEvent::NoResponse { client, cause });
+            }
         }
+    }
+
+    fn new_key(&mut self) -> DialogKey {
+        let key = DialogKey(self.next_dialog);
+        self.next_dialog += 1;
+        key
     }
 
     fn offer(&self, transaction: ServerTransaction, request: Request, flow: Flow, dialog: Option<DialogKey>) {
@@ -220,14 +230,19 @@ impl SipEndpoint {
 
     fn tell(&mut self, dialog: DialogKey, event: DialogEvent) {
         match self.dialogs.get_mut(&dialog) {
-            Some(Owner::Running { dialog, .. }) => dialog.do_send(event),
+            Some(Owner::Running { owner, .. }) => owner.do_send(event),
             Some(Owner::Pending { waiting, .. }) => waiting.push(event),
             None => tracing::debug!(?dialog, "event for a dialog that is gone"),
         }
     }
 
     fn forget(&mut self, dialog: DialogKey) {
-        if let Some(Owner::Pending { invite, .. } | Owner::Running { invite, .. }) = self.dialogs.remove(&dialog) {
+        let invite = match self.dialogs.remove(&dialog) {
+            Some(Owner::Pending { invite, .. }) => Some(invite),
+            Some(Owner::Running { invite, .. }) => invite,
+            None => None,
+        };
+        if let Some(invite) = invite {
             self.by_invite.remove(&invite);
         }
     }
@@ -353,8 +368,18 @@ impl Handler<Own> for SipEndpoint {
         let Some(owner) = self.dialogs.get_mut(&key) else { return };
         if let Owner::Pending { invite, waiting } = owner {
             std::mem::take(waiting).into_iter().for_each(|event| dialog.do_send(event));
-            *owner = Owner::Running { invite: *invite, dialog };
+            *owner = Owner::Running { invite: Some(*invite), owner: dialog.recipient() };
         }
+    }
+}
+
+impl Handler<Join> for SipEndpoint {
+    type Result = MessageResult<Join>;
+
+    fn handle(&mut self, Join(owner): Join, _: &mut Self::Context) -> Self::Result {
+        let key = self.new_key();
+        self.dialogs.insert(key, Owner::Running { invite: None, owner });
+        MessageResult(key)
     }
 }
 

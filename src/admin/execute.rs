@@ -42,6 +42,7 @@ pub async fn execute(node: &Node, request: Request) -> Answer {
             let message = format!("\"{server}\" is another server than this node, \"{own}\"; give the command there");
             Err(Refusal::new(Reason::NotFound, message))
         }
+        Request::Gateways => Ok(Answer::Rows(rows(&node.engine.gateways().await))),
         Request::Workers => Ok(Answer::Rows(rows(&node.engine.workers().await))),
         Request::RecycleWorker => {
             node.engine.recycle_worker();

@@ -284,6 +284,11 @@ fn export(folders: &Folders, folder: &Path, day: jiff::civil::Date, filter: Call
     Ok(())
 }
 
+/// The UM IP gateways as the node sees them.
+pub(super) fn gateways(folders: &Folders, json: bool) -> Result<(), Failure> {
+    show(folders, Request::Gateways, json)
+}
+
 fn show(folders: &Folders, request: Request, json: bool) -> Result<(), Failure> {
     match ask(folders, request)? {
         Answer::Rows(rows) => print::rows(&rows, json),

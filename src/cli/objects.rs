@@ -21,9 +21,11 @@ pub(super) fn command(kind: Kind) -> Command {
     match kind {
         // fixed once made, as in Exchange
         Kind::HuntGroup => noun,
-        Kind::IpGateway | Kind::Service => {
+        Kind::IpGateway => {
+            let noun = noun.subcommand(health());
             noun.subcommand(set(kind)).subcommand(enable(kind)).subcommand(disable(kind))
         }
+        Kind::Service => noun.subcommand(set(kind)).subcommand(enable(kind)).subcommand(disable(kind)),
         _ => noun.subcommand(set(kind)),
     }
 }
@@ -40,6 +42,9 @@ pub(super) fn run(folders: &Folders, kind: Kind, arguments: &ArgMatches) -> Resu
         };
         print::objects(&objects, is_all, json);
         return Ok(());
+    }
+    if verb == "health" {
+        return node::gateways(folders, arguments.get_flag("json"));
     }
     if kind == Kind::Service && ["enable", "disable"].contains(&verb) {
         return service_state(folders, verb == "enable", name, arguments);
@@ -155,6 +160,10 @@ fn split(setting: &Setting, text: &str) -> Vec<String> {
 
 fn get(kind: Kind) -> Command {
     Command::new("get").about(format!("Show one of the {}, or all", kind.several())).arg(name(kind, false)).arg(json())
+}
+
+fn health() -> Command {
+    Command::new("health").about("Show which UM IP gateways answer, as the running node sees them").arg(json())
 }
 
 fn set(kind: Kind) -> Command {

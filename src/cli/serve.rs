@@ -75,7 +75,7 @@ pub(super) fn run(folders: &Folders) -> Result<(), Box<dyn Error>> {
 fn administer(config: &NodeConfig, data: &Path, engine: &Engine, desk: http::Desk) -> Option<http::Server> {
     let address = config.admin.address;
     let tokens = data.join("admin-token");
-    if let Err(error) = http::create_if_missing(&tokens, |secret| RealEnvironment.fill_random(secret)) {
+    if let Err(error) = http::create_if_missing(&tokens, |secret| RealEnvironment::default().fill_random(secret)) {
         tracing::error!(%error, "no token for the administration by HTTP");
         engine.note_problem(format!("nobody can administer by HTTP: {error}"));
     }
@@ -117,7 +117,7 @@ fn raise_descriptor_limit(max_calls: u32) {
 
 /// Reads and opens all that a node is made of.
 async fn parts(config: &NodeConfig, folders: &Folders) -> Result<Parts, Box<dyn Error>> {
-    let environment: Arc<dyn Environment> = Arc::new(RealEnvironment);
+    let environment: Arc<dyn Environment> = Arc::new(RealEnvironment::default());
     let provider: Arc<dyn DirectoryProvider> = Arc::new(TomlFolder::new(Arc::new(RealDisk), config.directory.clone()));
     let remembered = folders.data.join("store");
     let remembered = blocking(&*environment, move || SledStore::open(&remembered)).await;
@@ -136,6 +136,7 @@ async fn parts(config: &NodeConfig, folders: &Folders) -> Result<Parts, Box<dyn 
         organisation: InForce::at_start(&places).await?,
         provider,
         refresh_interval: config.refresh_interval,
+        options_interval: config.gateways.options_interval,
         store: remembered,
         data: folders.data.clone(),
         prompts: config.prompts.clone(),

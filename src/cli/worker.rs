@@ -23,7 +23,8 @@ pub(super) fn run() -> Result<(), Box<dyn Error>> {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let mut hangup = signal(SignalKind::hangup())?;
         let worker =
-            Worker::begin(Arc::new(RealEnvironment), Placement::of_worker(), order, std::process::id()).await?;
+            Worker::begin(Arc::new(RealEnvironment::default()), Placement::of_worker(), order, std::process::id())
+                .await?;
         let told = worker.terminator();
         let listen = async {
             loop {

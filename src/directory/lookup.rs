@@ -9,7 +9,10 @@ use std::sync::Arc;
 use super::load::names_plan;
 use super::names::{E164Number, Extension, HostName, Name, PilotNumber, SipAddress, fold};
 use super::numbers::{Match, Number};
-use super::{CallRouter, DialPlan, GatewayAddress, HuntGroup, IpGateway, Mailbox, MailboxPolicy, Service, UriType};
+use super::{
+    CallRouter, DialPlan, GatewayAddress, HuntGroup, IpGateway, Mailbox, MailboxPolicy, Service, SipService, UriType,
+    Whereabouts,
+};
 
 /// The organisation, validated and indexed.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +25,7 @@ pub struct Directory {
     /// By gateway.
     links: HashMap<String, Links>,
     gateways: HashMap<IpAddr, Vec<Arc<IpGateway>>>,
-    located: HashMap<HostName, Vec<IpAddr>>,
+    located: HashMap<HostName, Whereabouts>,
 }
 
 /// The objects as the files have them, in order.
@@ -136,16 +139,32 @@ impl Directory {
         addresses_in(&self.located, address)
     }
 
+    /// The addresses behind a gateway's address that are of its `ip_address_family`.
+    pub fn addresses_of_gateway(&self, gateway: &IpGateway) -> impl Iterator<Item = IpAddr> {
+        of_family(&self.located, gateway)
+    }
+
+    /// Where a gateway with a host name speaks SIP, according to the DNS.
+    pub fn services_of_gateway(&self, gateway: &IpGateway) -> impl Iterator<Item = SipService> {
+        let found = match &gateway.address {
+            GatewayAddress::Host(host) => self.located.get(host),
+            GatewayAddress::Ip(_) => None,
+        };
+        let services = found.map(|found| found.services.as_slice()).unwrap_or_default().iter().copied();
+        let services: Vec<_> = services.filter(|service| gateway.ip_address_family.has(service.address.ip())).collect();
+        services.into_iter()
+    }
+
     /// Whether a server of the organisation has this address.
     pub fn is_server(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.server_addresses().any(|known| self.addresses_of(known).contains(&address))
     }
 
-    /// Sets the addresses that a host name of a gateway or server resolves to, in place of those it had. Until then no
-    /// call is taken from the gateways of that name.
-    pub fn locate(&mut self, host: &HostName, addresses: &[IpAddr]) {
-        self.located.insert(host.clone(), addresses.iter().map(IpAddr::to_canonical).collect());
+    /// Sets what host names of gateways and servers resolve to, in place of those they had. Until then no
+    /// call is taken from the gateways of such a name.
+    pub fn locate<'a>(&mut self, located: impl IntoIterator<Item = (&'a HostName, &'a Whereabouts)>) {
+        self.located.extend(located.into_iter().map(|(host, found)| (host.clone(), found.canonical())));
         self.index_gateways();
     }
 
@@ -196,8 +215,8 @@ impl Directory {
     fn index_gateways(&mut self) {
         self.gateways.clear();
         for gateway in &self.objects.ip_gateways {
-            for address in addresses_in(&self.located, &gateway.address) {
-                self.gateways.entry(*address).or_default().push(gateway.clone());
+            for address in of_family(&self.located, gateway) {
+                self.gateways.entry(address).or_default().push(gateway.clone());
             }
         }
     }
@@ -288,14 +307,22 @@ impl Links {
     }
 }
 
-/// Counts what lookups cost, so that a test can say it does not grow with the directory.
-fn addresses_in<'d>(located: &'d HashMap<HostName, Vec<IpAddr>>, address: &'d GatewayAddress) -> &'d [IpAddr] {
+fn addresses_in<'d>(located: &'d HashMap<HostName, Whereabouts>, address: &'d GatewayAddress) -> &'d [IpAddr] {
     match address {
         GatewayAddress::Ip(address) => std::slice::from_ref(address),
-        GatewayAddress::Host(host) => located.get(host).map(Vec::as_slice).unwrap_or_default(),
+        GatewayAddress::Host(host) => located.get(host).map(|found| found.addresses.as_slice()).unwrap_or_default(),
     }
 }
 
+/// `IPAddressFamily` chooses among the addresses of a name. An address that is written down is the one that is meant.
+fn of_family(located: &HashMap<HostName, Whereabouts>, gateway: &IpGateway) -> impl Iterator<Item = IpAddr> {
+    let named = matches!(gateway.address, GatewayAddress::Host(_));
+    let counts = |address: &IpAddr| !named || gateway.ip_address_family.has(*address);
+    let addresses: Vec<IpAddr> = addresses_in(located, &gateway.address).iter().copied().filter(counts).collect();
+    addresses.into_iter()
+}
+
+/// Counts what lookups cost, so that a test can say it does not grow with the directory.
 #[cfg(test)]
 pub(super) mod steps {
     use std::cell::Cell;

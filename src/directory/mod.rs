@@ -24,6 +24,7 @@ mod registry;
 mod resolve;
 mod service;
 mod source;
+mod whereabouts;
 
 #[cfg(test)]
 mod tests;
@@ -42,5 +43,6 @@ pub use provider::{DirectoryProvider, ProviderError};
 pub use resolve::{CallFacts, Caller, Destination, DivertedFrom, ReasonForCall, Refused, Resolved, resolve};
 pub use service::{CallRouter, FrontEnd, IpAddressFamily, Service, StartupMode};
 pub use source::{Fault, SourceFile};
+pub use whereabouts::{SipService, Whereabouts};
 
 pub(crate) use fields::{Choice, choose, nearest, unknown_key};

@@ -79,6 +79,17 @@ pub(super) struct CallRouterText {
     dial_plans: Vec<Located<Name>>,
 }
 
+impl IpAddressFamily {
+    /// Whether an address is of one of these versions.
+    pub fn has(self, address: std::net::IpAddr) -> bool {
+        match self {
+            IpAddressFamily::Ipv4Only => address.to_canonical().is_ipv4(),
+            IpAddressFamily::Ipv6Only => address.to_canonical().is_ipv6(),
+            IpAddressFamily::Any => true,
+        }
+    }
+}
+
 impl Service {
     const LATER: [&'static str; 6] = [
         "grammar_generation_schedule",

@@ -46,6 +46,14 @@ pub struct NodeConfig {
     pub logging: LoggingConfig,
     pub admin: AdminConfig,
     pub worker: WorkerConfig,
+    pub gateways: GatewaysConfig,
+}
+
+/// `[gateways]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewaysConfig {
+    /// How often a UM IP gateway is asked by OPTIONS whether it lives, 5 s to 1 h, 60 s by default.
+    pub options_interval: Duration,
 }
 
 /// `[admin]`
@@ -254,7 +262,11 @@ fn read(mut root: Section, folder: &Path) -> Option<NodeConfig> {
     let max_rss = section.number("max_rss", 64..=1 << 20, 2048);
     section.finish(&[]);
 
-    root.finish(&["gateways", "tls"]);
+    let mut section = root.section("gateways");
+    let options_interval = section.duration("options_interval", 5 * second..=3600 * second, 60 * second);
+    section.finish(&[]);
+
+    root.finish(&["tls"]);
     Some(NodeConfig {
         name,
         roles,
@@ -269,6 +281,7 @@ fn read(mut root: Section, folder: &Path) -> Option<NodeConfig> {
         logging: LoggingConfig { level: level?.0, format: format?.0 },
         admin: AdminConfig { address: address?.0 },
         worker: WorkerConfig { max_age, max_rss },
+        gateways: GatewaysConfig { options_interval },
     })
 }
 

@@ -2,7 +2,8 @@
 //! Knows: which actors there are and what they need of each other. Must not: do their work.
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::actors::config_poller::{
     ConfigPoller, ConfigurationStatus, InForce, Places, Refresh, RefreshError, Refreshed,
 };
 use crate::actors::delivery::{Delivery, DeliveryBacklog};
+use crate::actors::peers::{self, GatewayState, GetGateways, Peers};
 use crate::actors::spool_keeper::SpoolKeeper;
 use crate::actors::um_service::{
     Beginning, DropCalls, GetReport, Recycle, Refuse, Retire, ServiceReport, UmService, UntilReady, Watch, WorkerStatus,
@@ -64,6 +66,8 @@ pub struct Parts {
     /// Where it is read again, every `refresh_interval`.
     pub provider: Arc<dyn DirectoryProvider>,
     pub refresh_interval: Duration,
+    /// How often gateways and other servers are asked whether they live.
+    pub options_interval: Duration,
     /// What the node remembers between two lives.
     pub store: Arc<dyn Store>,
     /// The data folder, for the workers: they keep spool and greetings there as the node does.
@@ -118,6 +122,7 @@ pub struct Engine {
     vital: Vec<(String, Alive)>,
     in_force: InForce,
     poller: Addr<ConfigPoller>,
+    peers: Addr<Peers>,
 }
 
 /// Workers that were told to end are waited for so long.
@@ -179,6 +184,22 @@ impl Engine {
         vital.push(("calls go by an old directory: the call router does not answer".to_owned(), alive(&router)));
         vital.extend(redirectors.vital());
         let workers = at(Part::UmWorker);
+        let asked_from: BTreeSet<IpAddr> = listeners.iter().map(|(_, at)| at.ip()).collect();
+        let peers = peers::Beginning {
+            environment: environment.clone(),
+            place: placement.link.clone(),
+            bind_addresses: asked_from.into_iter().collect(),
+            port: redirecting.first().map_or(0, |(_, at)| at.port()),
+            server: settings.server.clone(),
+            node: node.clone(),
+            interval: parts.options_interval,
+            stream_idle: idle,
+            directory: first.directory.clone(),
+            metrics: metrics.clone(),
+            router: router.clone().recipient(),
+        };
+        let peers = Peers::start(peers)?;
+        vital.push(("gateways are not asked whether they live: who asks does not answer".to_owned(), alive(&peers)));
         let service = (!workers.is_empty()).then(|| {
             let order = WorkerOrder {
                 worker: WorkerId(String::new()),
@@ -212,7 +233,7 @@ impl Engine {
             service.do_send(Watch(router.clone().recipient()));
             vital.push(("no calls are taken: the UM service does not answer".to_owned(), alive(service)));
         }
-        let mut subscribers = vec![router.clone().recipient()];
+        let mut subscribers = vec![router.clone().recipient(), peers.clone().recipient()];
         subscribers.extend(service.iter().map(|service| service.clone().recipient()));
         let kept = components::read(&*parts.store);
         let lost_states = kept.1.clone();
@@ -225,13 +246,9 @@ impl Engine {
             let (tell, trace) = (service.clone().recipient(), service.clone().recipient());
             calls.do_send(TellWorkersThrough { tell, trace });
         }
-        let poller = ConfigPoller {
-            places: Places { environment: environment.clone(), provider: parts.provider, store: parts.store },
-            interval: parts.refresh_interval,
-            in_force: organisation.clone(),
-            subscribers,
-            metrics: metrics.clone(),
-        };
+        let places = Places { environment: environment.clone(), provider: parts.provider, store: parts.store };
+        let interval = parts.refresh_interval;
+        let poller = ConfigPoller::new(places, interval, organisation.clone(), subscribers, metrics.clone());
         let poller = placement.link.start(|_| poller);
         vital.push(("the directory is not read again: the config poller does not answer".to_owned(), alive(&poller)));
         Ok(Engine {
@@ -258,6 +275,7 @@ impl Engine {
             vital,
             in_force: organisation,
             poller,
+            peers,
         })
     }
 
@@ -357,6 +375,11 @@ impl Engine {
     /// The directory in force.
     pub fn directory(&self) -> Arc<Directory> {
         self.in_force.organisation().directory
+    }
+
+    /// The UM IP gateways as this node sees them: do they answer?
+    pub async fn gateways(&self) -> Vec<GatewayState> {
+        self.peers.send(GetGateways).await.unwrap_or_default()
     }
 
     /// The component states of this server. `None`: whoever keeps them does not answer.

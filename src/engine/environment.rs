@@ -8,13 +8,14 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 
 use super::Disk;
 use super::processes::Processes;
+use crate::directory::Whereabouts;
 
 /// The outside of a node: the machine ([`super::real::RealEnvironment`]) or a world in memory
 /// ([`super::virtual_::VirtualEnvironment`]). Actors reach sockets, files, entropy and clocks through this only.
@@ -53,13 +54,19 @@ pub trait Environment: Send + Sync + 'static {
 
     fn connect_local(&self, path: &Path) -> BoxFuture<io::Result<BoxStream>>;
 
-    /// Addresses of a host name.
-    fn resolve(&self, host: &str) -> BoxFuture<io::Result<Vec<IpAddr>>>;
+    /// Addresses of a host name, and where it speaks SIP (A, AAAA, SRV).
+    ///
+    /// # Errors
+    /// Nothing is known of that name, or nobody answers who would know.
+    fn resolve(&self, host: &str) -> BoxFuture<io::Result<Found>>;
 
     fn processes(&self) -> Arc<dyn Processes>;
 
     /// The local address that datagrams to `remote` leave from: what we name in Contact and SDP.
     fn address_towards(&self, remote: IpAddr) -> io::Result<IpAddr>;
+
+    /// Returns memory that is free to the system. May block.
+    fn give_back_memory(&self) {}
 
     /// Runs work that may block where it holds up no call.
     fn run_blocking(&self, work: Box<dyn FnOnce() + Send>);
@@ -76,6 +83,14 @@ pub async fn blocking<T: Send + 'static>(
         let _ = done.send(work());
     }));
     result.await.ok()
+}
+
+/// What the DNS says of a host name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    pub whereabouts: Whereabouts,
+    /// For so long from now on.
+    pub valid: Duration,
 }
 
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;

@@ -14,6 +14,7 @@ pub mod processes;
 pub mod provider;
 pub mod real;
 mod real_processes;
+mod resolver;
 pub mod virtual_;
 pub mod virtual_processes;
 pub mod worker;

@@ -16,11 +16,12 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::disk::{Disk, RealDisk};
 use super::environment::{
-    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, LocalListener, MAX_DATAGRAM, MediaSocket, Reply,
-    StreamListener,
+    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, Found, LocalListener, MAX_DATAGRAM, MediaSocket,
+    Reply, StreamListener,
 };
 use super::processes::Processes;
 use super::real_processes::RealProcesses;
+use super::resolver::Resolver;
 
 /// Room for a burst of SIP requests while the Arbiter is busy with one of them.
 const SIP_BUFFER: usize = 4 << 20;
@@ -29,8 +30,10 @@ const MEDIA_BUFFER: usize = 64 << 10;
 /// As many connections as may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RealEnvironment;
+#[derive(Clone, Default)]
+pub struct RealEnvironment {
+    resolver: Resolver,
+}
 
 impl Environment for RealEnvironment {
     fn wall(&self) -> jiff::Timestamp {
@@ -110,9 +113,9 @@ impl Environment for RealEnvironment {
         Box::pin(async move { Ok(Box::new(tokio::net::UnixStream::connect(path).await?) as BoxStream) })
     }
 
-    fn resolve(&self, host: &str) -> BoxFuture<io::Result<Vec<IpAddr>>> {
-        let host = host.to_owned();
-        Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.map(|found| found.ip()).collect()) })
+    fn resolve(&self, host: &str) -> BoxFuture<io::Result<Found>> {
+        let (resolver, host) = (self.resolver.clone(), host.to_owned());
+        Box::pin(async move { resolver.find(&host).await })
     }
 
     fn processes(&self) -> Arc<dyn Processes> {
@@ -128,6 +131,15 @@ impl Environment for RealEnvironment {
         let socket = UdpSocket::bind((any, 0))?;
         socket.connect((remote, 9))?;
         Ok(socket.local_addr()?.ip())
+    }
+
+    /// The C library of GNU keeps it otherwise; others do not.
+    fn give_back_memory(&self) {
+        #[cfg(target_env = "gnu")]
+        // SAFETY: the allocator may be asked at any time, by any thread; 0 octets are to stay
+        unsafe {
+            nix::libc::malloc_trim(0);
+        }
     }
 
     fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) {
@@ -370,7 +382,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_media_socket_reads_all_that_waits_and_knows_from_whom() {
-        let environment = RealEnvironment;
+        let environment = RealEnvironment::default();
         for address in ["127.0.0.1:0", "[::1]:0"] {
             let address: SocketAddr = address.parse().unwrap();
             let mut ours = environment.bind_media(address).unwrap();

@@ -12,7 +12,8 @@ use tokio::io::DuplexStream;
 
 use super::disk::{Disk, MemoryDisk};
 use super::environment::{
-    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, LocalListener, MediaSocket, OneByOne, StreamListener,
+    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, Found, LocalListener, MediaSocket, OneByOne,
+    StreamListener,
 };
 use super::processes::Processes;
 use super::virtual_processes::VirtualProcesses;
@@ -36,6 +37,7 @@ struct World {
     datagrams: HashMap<SocketAddr, Inbox>,
     listeners: HashMap<SocketAddr, Arrivals<(BoxStream, SocketAddr)>>,
     local: HashMap<PathBuf, Arrivals<BoxStream>>,
+    names: HashMap<String, Found>,
     random: Random,
     next_port: u16,
 }
@@ -83,6 +85,7 @@ impl VirtualEnvironment {
             datagrams: HashMap::new(),
             listeners: HashMap::new(),
             local: HashMap::new(),
+            names: HashMap::new(),
             random: Random::new(seed),
             next_port: 40_000,
         };
@@ -107,6 +110,15 @@ impl VirtualEnvironment {
 
     pub fn memory_disk(&self) -> &MemoryDisk {
         &self.disk
+    }
+
+    /// What the DNS of this world says of a name from now on; `None`: nothing, as in the beginning.
+    pub fn name(&self, host: &str, found: Option<Found>) {
+        let mut world = self.world();
+        match found {
+            Some(found) => world.names.insert(host.to_owned(), found),
+            None => world.names.remove(host),
+        };
     }
 
     /// Opens a stream to whoever listens on `to`, as a peer at `from` does.
@@ -217,9 +229,9 @@ impl Environment for VirtualEnvironment {
         Box::pin(async move { connected })
     }
 
-    /// Nobody has a name in this world.
-    fn resolve(&self, _: &str) -> BoxFuture<io::Result<Vec<IpAddr>>> {
-        Box::pin(async { Err(io::ErrorKind::NotFound.into()) })
+    fn resolve(&self, host: &str) -> BoxFuture<io::Result<Found>> {
+        let found = self.world().names.get(host).cloned().ok_or_else(|| io::ErrorKind::NotFound.into());
+        Box::pin(async move { found })
     }
 
     fn processes(&self) -> Arc<dyn Processes> {

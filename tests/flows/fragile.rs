@@ -10,7 +10,8 @@ use std::task::{Context, Poll};
 use ringpost::engine::Processes;
 use ringpost::engine::disk::Disk;
 use ringpost::engine::environment::{
-    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, LocalListener, MediaSocket, OneByOne, StreamListener,
+    BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, Found, LocalListener, MediaSocket, OneByOne,
+    StreamListener,
 };
 use ringpost::engine::virtual_::VirtualEnvironment;
 
@@ -95,7 +96,7 @@ impl Environment for Fragile {
         self.world.connect_local(path)
     }
 
-    fn resolve(&self, host: &str) -> BoxFuture<io::Result<Vec<IpAddr>>> {
+    fn resolve(&self, host: &str) -> BoxFuture<io::Result<Found>> {
         self.world.resolve(host)
     }
 

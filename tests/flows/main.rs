@@ -21,6 +21,7 @@ mod disk;
 mod early;
 mod forwarded;
 mod fragile;
+mod gateways;
 mod hanging_up;
 mod keys;
 mod menus;

@@ -513,6 +513,7 @@ impl Beginning {
             organisation,
             provider: places.provider,
             refresh_interval: REFRESH_EVERY,
+            options_interval: Duration::from_secs(60),
             store: places.store,
             data: PathBuf::new(),
             prompts: None,

@@ -377,19 +377,35 @@ fn gateways_with_one_address_are_told_apart_by_port() {
 
 #[test]
 fn a_gateway_with_a_host_name_takes_calls_from_the_addresses_it_was_given() {
-    let mut directory = two_plans(&(gateway("G", "gw.example.test", 5060) + &group("H", "G", "A", "")));
+    let both = "ip_address_family = \"Any\"\n";
+    let mut directory = two_plans(&(gateway("G", "gw.example.test", 5060) + both + &group("H", "G", "A", "")));
     let hosts: Vec<_> = directory.gateway_hosts().cloned().collect();
     assert_eq!(hosts.iter().map(HostName::as_str).collect::<Vec<_>>(), ["gw.example.test"]);
     let from = |peer: &str, directory: &Directory| call("1001").from(peer, 5060).answer(directory);
     assert!(from("192.0.2.7", &directory).starts_with("403 "));
-    directory.locate(&hosts[0], &["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()]);
+    let at = |texts: &[&str]| Whereabouts::of(texts.iter().map(|text| text.parse().unwrap()));
+    directory.locate([(&hosts[0], &at(&["192.0.2.7", "2001:db8::7"]))]);
     assert_eq!(
         (from("192.0.2.7", &directory), from("2001:db8::7", &directory)),
         ("anna Direct".to_owned(), "anna Direct".to_owned())
     );
-    directory.locate(&hosts[0], &["192.0.2.8".parse().unwrap()]);
+    directory.locate([(&hosts[0], &at(&["192.0.2.8"]))]);
     assert!(from("192.0.2.7", &directory).starts_with("403 "));
     assert_eq!(from("192.0.2.8", &directory), "anna Direct");
+}
+
+/// IPAddressFamily: IPv4 as shipped.
+#[test]
+fn of_a_host_name_the_addresses_of_the_gateways_family_count() {
+    for (family, four, six) in [("", true, false), ("Ipv6Only", false, true), ("Any", true, true)] {
+        let family = if family.is_empty() { String::new() } else { format!("ip_address_family = \"{family}\"\n") };
+        let mut directory = two_plans(&(gateway("G", "gw.example.test", 5060) + &family + &group("H", "G", "A", "")));
+        let host = directory.gateway_hosts().next().unwrap().clone();
+        let addresses = ["192.0.2.7", "2001:db8::7"].map(|text| text.parse().unwrap());
+        directory.locate([(&host, &Whereabouts::of(addresses))]);
+        let known = addresses.map(|address| directory.gateway_of(address, 5060).is_some());
+        assert_eq!(known, [four, six], "{family}");
+    }
 }
 
 #[test]

@@ -91,6 +91,8 @@ address = "[::1]:0"
 [worker]
 max_age = "1d"
 max_rss = 512
+[gateways]
+options_interval = "30s"
 "#,
         &[],
     )
@@ -103,6 +105,7 @@ max_rss = 512
     assert_eq!(config.directory, Path::new("/etc/organisation"));
     assert_eq!(config.refresh_interval.as_secs(), 300);
     assert_eq!((config.worker.max_age.as_secs(), config.worker.max_rss), (86_400, 512));
+    assert_eq!(config.gateways.options_interval, Duration::from_secs(30));
     assert_eq!(config.admin.address.to_string(), "[::1]:0");
     assert_eq!(config.prompts.as_deref(), Some(Path::new("config/prompts")));
     let MailStore::Smtp(smtp) = &config.mail.store else { panic!("not SMTP") };
@@ -163,7 +166,10 @@ fn faults_of_the_file_name_line_and_key() {
             "ringpost.toml:3: sip.call_router_prt: is not known here; did you mean call_router_port?",
         ),
         ("[tls]", "ringpost.toml:1: tls: is not supported yet; take it out"),
-        ("[gateways]", "ringpost.toml:1: gateways: is not supported yet; take it out"),
+        (
+            "[gateways]\noptions_interval = \"1s\"",
+            "ringpost.toml:2: gateways.options_interval: 1s is out of range; 5s to 1h is allowed",
+        ),
         ("refresh_interval = \"2d\"", "ringpost.toml:1: refresh_interval: 2d is out of range; 1s to 1d is allowed"),
         (
             "[admin]\naddress = \"localhost\"",

@@ -9,7 +9,7 @@ use crate::actors::components::GetComponents;
 use crate::actors::um_worker::LEAVING;
 use crate::components::{Component, States};
 use crate::engine::Place;
-use crate::metrics::{ComponentMoment, ConfigurationMoment, Metrics, Moment, Process, WorkerMoment};
+use crate::metrics::{ComponentMoment, ConfigurationMoment, GatewayMoment, Metrics, Moment, Process, WorkerMoment};
 
 impl Engine {
     /// What the node counts and measures; actors add to it.
@@ -51,6 +51,7 @@ impl Engine {
                 refresh_age_s: waits(configuration.last_read),
                 faults: invalid.into(),
             }),
+            gateways: self.gateway_moments().await,
             active: self.active_by_gateway_and_plan().await,
             components: self.component_moments().await,
             workers: workers.collect(),
@@ -80,6 +81,16 @@ impl Engine {
             *counts.entry((call.ip_gateway, call.dial_plan)).or_default() += 1;
         }
         counts.into_iter().map(|((gateway, dial_plan), calls)| (gateway, dial_plan, calls)).collect()
+    }
+
+    async fn gateway_moments(&self) -> Vec<GatewayMoment> {
+        let gateways = self.gateways().await.into_iter();
+        let up = |state: &str| match state {
+            "Up" => Some(true),
+            "Down" => Some(false),
+            _ => None,
+        };
+        gateways.map(|gateway| GatewayMoment { up: up(gateway.state), name: gateway.name }).collect()
     }
 
     async fn component_moments(&self) -> Vec<ComponentMoment> {

@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 
-.PHONY: run build test check peers bench bench-router prompts man
+.PHONY: run build test check peers bench bench-router bench-refresh prompts man
 
 run: build ## build, start the node with config/ as shipped
 	@target/release/ringpost serve
@@ -28,6 +28,9 @@ bench: ## what a call costs; docs/PERFORMANCE.md keeps the figures
 
 bench-router: build ## what a redirected call costs beside Kamailio; docs/PERFORMANCE.md keeps the figures
 	@benches/router/run
+
+bench-refresh: build ## how long a change of a large organisation takes; docs/PERFORMANCE.md keeps the figures
+	@benches/refresh/run
 
 prompts: ## render prompts/*/catalogue.toml to sound files (needs what docs/prompts.md names)
 	scripts/render-prompts

@@ -94,7 +94,7 @@ const RULES: &[Rule] = &[
         may_use: &["admin::settings", "directory"],
         must_not_name: &["actix", "tokio", "std::fs", "SystemTime", "Timestamp::now", "Zoned::now", "std::process"],
     },
-    Rule { room: "reconcile", may_use: &["reconcile", "directory::SourceFile"], must_not_name: OUTSIDE },
+    Rule { room: "reconcile", may_use: &["reconcile", "directory::Parsed"], must_not_name: OUTSIDE },
     Rule { room: "link/supervision", may_use: &["link"], must_not_name: OUTSIDE },
     Rule {
         room: "records",

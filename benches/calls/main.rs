@@ -1,7 +1,8 @@
 //! What a call costs: `cargo bench --bench calls` starts the node as built, calls it over loopback, and prints figures.
 //! Knows: SIP and RTP as a gateway speaks them, /proc. Must not: use the code it measures.
 //!
-//! Every figure is of whole processes, the node's and its UM worker's together: CPU from /proc/PID/task/*/schedstat (nanoseconds on a CPU), memory from VmRSS.
+//! Every figure is of whole processes, the node's and its UM worker's together: CPU from /proc/PID/task/*/schedstat
+//! (nanoseconds on a CPU), memory from VmRSS.
 //! The media figure is set in proportion to a bare program, run in turn with the node, that receives the same packets
 //! on one socket a call, answers each and stores what it got.
 
@@ -20,6 +21,8 @@ const RECORDED: Duration = Duration::from_secs(15);
 const SIGNALLED_CALLS: usize = 2_000;
 const SOAKED_CALLS: usize = 10_000;
 const SOAKED_AT_ONCE: usize = 500;
+/// Memory is given back at the worker's next beat.
+const SETTLED: Duration = Duration::from_secs(3);
 const DELIVERED_CALLS: usize = 100;
 const DELIVERED_AT_ONCE: usize = 20;
 
@@ -77,12 +80,14 @@ fn soak() {
     let during = Held::by(&node);
     recording.hang_up();
     node.wait_until_idle();
+    std::thread::sleep(SETTLED);
     let once = Held::by(&node);
     // what the allocator keeps after the first crowd it keeps; a second crowd must not add to it
     let mut recording = Calls::record(&node, SOAKED_AT_ONCE);
     recording.talk(Duration::from_secs(3));
     recording.hang_up();
     node.wait_until_idle();
+    std::thread::sleep(SETTLED);
     println!(
         "{SOAKED_CALLS} calls one after another, then {SOAKED_AT_ONCE} at once, twice:\n  before       {before}\n  \
          during       {during}\n  idle again   {once}\n  second time  {}",

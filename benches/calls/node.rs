@@ -78,7 +78,8 @@ impl Node {
                 return;
             }
             assert!(Instant::now() < deadline, "not idle: {status}");
-            std::thread::sleep(Duration::from_millis(50));
+            // each look costs the node what a call does
+            std::thread::sleep(Duration::from_secs(1));
         }
     }
 

@@ -2,6 +2,7 @@
 //! Knows: provider, store, who lives by the directory. Must not: know what an object means, read on an Arbiter.
 //! What cannot be read, or is not valid, changes nothing and is kept for the status.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,13 +11,16 @@ use actix::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::host_lookup::{Located, LookedUp, locate, look_up};
-use crate::directory::{Directory, DirectoryProvider, SourceFile};
+use crate::directory::{Directory, DirectoryProvider, Parsed, SourceFile};
 use crate::engine::Environment;
 use crate::engine::environment::blocking;
 use crate::link::Snapshot;
 use crate::metrics::{Metrics, RefreshResult};
-use crate::reconcile::{Difference, objects};
+use crate::reconcile::{Difference, Objects, objects};
 use crate::store::{Change, Shelf, Store, StoreError};
+
+/// A generation is in use everywhere so long after it came in force: what it took to read it may go.
+const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// An organisation comes in force.
 #[derive(Debug, Clone, Message)]
@@ -97,6 +101,8 @@ pub struct InForce(Arc<Mutex<Known>>);
 
 struct Known {
     organisation: NewGeneration,
+    /// What it consists of.
+    objects: Arc<Objects>,
     status: ConfigurationStatus,
     store_fault: Option<String>,
     /// Host names are to be looked up again so long after the last time.
@@ -138,10 +144,10 @@ impl InForce {
     pub async fn at_start(places: &Places) -> Result<InForce, RefreshError> {
         let reading = places.clone();
         let read = blocking(&*places.environment, move || reading.first()).await;
-        let (sources, directory, before, fault) = read.ok_or(RefreshError::NoAnswer)??;
+        let (Reading { sources, directory, objects }, before, fault) = read.ok_or(RefreshError::NoAnswer)??;
         let LookedUp { located, valid } = look_up(&*places.environment, &directory, &[]).await;
         let directory = locate(directory, &located);
-        let difference = Difference::between(&objects(&before.sources), &objects(&sources));
+        let difference = Difference::between(&before.objects, &objects);
         let same = before.sources == sources && before.generation > 0;
         let organisation = NewGeneration {
             generation: before.generation + u64::from(!same),
@@ -150,14 +156,15 @@ impl InForce {
             located: Arc::new(located),
             difference: Arc::new(difference),
         };
-        let store_fault = if same { None } else { places.remember(organisation.clone()).await };
+        let objects = Arc::new(objects);
+        let store_fault = if same { None } else { places.remember(None, &organisation, &objects).await };
         if let Some(fault) = &fault {
             tracing::error!(%fault, "the node starts with the directory it remembers");
         }
         let now = places.environment.wall();
         let source = if fault.is_some() { Origin::Store } else { Origin::Provider };
         let status = ConfigurationStatus::of(&organisation, now, source, fault.map_or_else(Vec::new, |f| f.lines()));
-        Ok(InForce(Arc::new(Mutex::new(Known { organisation, status, store_fault, names_valid: valid }))))
+        Ok(InForce(Arc::new(Mutex::new(Known { organisation, objects, status, store_fault, names_valid: valid }))))
     }
 
     pub fn organisation(&self) -> NewGeneration {
@@ -225,9 +232,17 @@ impl RefreshError {
 struct Remembered {
     generation: u64,
     sources: Vec<SourceFile>,
+    objects: Objects,
 }
 
-type First = (Vec<SourceFile>, Directory, Remembered, Option<RefreshError>);
+/// A valid organisation as it was read.
+struct Reading {
+    sources: Vec<SourceFile>,
+    directory: Directory,
+    objects: Objects,
+}
+
+type First = (Reading, Remembered, Option<RefreshError>);
 
 impl Places {
     fn read(&self) -> Result<Vec<SourceFile>, RefreshError> {
@@ -242,23 +257,23 @@ impl Places {
             tracing::error!(%error, "what the node remembers of its directory cannot be read");
             Remembered::default()
         });
-        let fault = match self.read().and_then(|sources| Ok((load(&sources)?, sources))) {
-            Ok((directory, sources)) => return Ok((sources, directory, before, None)),
+        let fault = match self.read().and_then(Reading::of) {
+            Ok(reading) => return Ok((reading, before, None)),
             Err(fault) => fault,
         };
         if before.generation == 0 {
             return Err(fault);
         }
-        match load(&before.sources) {
-            Ok(directory) => Ok((before.sources.clone(), directory, before, Some(fault))),
+        match Reading::of(before.sources.clone()) {
+            Ok(reading) => Ok((reading, before, Some(fault))),
             Err(_) => Err(fault),
         }
     }
 
-    /// Stores a generation; what is wrong if that fails.
-    async fn remember(&self, now: NewGeneration) -> Option<String> {
-        let store = self.store.clone();
-        let stored = blocking(&*self.environment, move || remember(&*store, &now)).await;
+    /// Stores a generation, in place of the one the store holds if that is known; what is wrong if that fails.
+    async fn remember(&self, held: Option<Generation>, now: &NewGeneration, objects: &Arc<Objects>) -> Option<String> {
+        let (store, now) = (self.store.clone(), Generation::of(now, objects));
+        let stored = blocking(&*self.environment, move || remember(&*store, held.as_ref(), &now)).await;
         match stored {
             Some(Ok(())) => None,
             Some(Err(error)) => Some(error.to_string()),
@@ -268,15 +283,10 @@ impl Places {
 
     async fn refresh(self, in_force: InForce, subscribers: Vec<Recipient<NewGeneration>>) -> Outcome {
         let known = in_force.organisation();
-        let (reading, before) = (self.clone(), known.sources.clone());
+        let (places, before) = (self.clone(), known.sources.clone());
         let read = blocking(&*self.environment, move || {
-            let sources = reading.read()?;
-            if sources == *before {
-                return Ok(None);
-            }
-            let directory = load(&sources)?;
-            let difference = Difference::between(&objects(&before), &objects(&sources));
-            Ok(Some((sources, directory, difference)))
+            let sources = places.read()?;
+            if sources == *before { Ok(None) } else { Reading::of(sources).map(Some) }
         });
         let read = read.await.unwrap_or(Err(RefreshError::NoAnswer));
         in_force.known().status.last_read = self.environment.wall();
@@ -302,19 +312,23 @@ impl Places {
     /// What was read (`None`: it is in force already), with what its host names lead to now.
     async fn bring_in_force(
         self,
-        read: Option<(Vec<SourceFile>, Directory, Difference)>,
+        read: Option<Reading>,
         in_force: InForce,
         subscribers: Vec<Recipient<NewGeneration>>,
     ) -> Outcome {
-        let known = in_force.organisation();
-        let directory = read.as_ref().map_or(&*known.directory, |(_, directory, _)| directory);
+        let (known, before, stored) = {
+            let known = in_force.known();
+            (known.organisation.clone(), known.objects.clone(), known.store_fault.is_none())
+        };
+        let directory = read.as_ref().map_or(&*known.directory, |reading| &reading.directory);
         let LookedUp { located, valid } = look_up(&*self.environment, directory, &known.located).await;
         in_force.known().names_valid = valid;
-        let (sources, directory, difference) = match read {
-            Some((sources, directory, difference)) => (Arc::new(sources), directory, difference),
+        let (sources, directory, objects) = match read {
+            Some(Reading { sources, directory, objects }) => (Arc::new(sources), directory, Arc::new(objects)),
             None if located == *known.located => return Ok(Refreshed::of(&known, &Difference::default(), true)),
-            None => (known.sources.clone(), (*known.directory).clone(), Difference::default()),
+            None => (known.sources.clone(), (*known.directory).clone(), before.clone()),
         };
+        let difference = Difference::between(&before, &objects);
         let directory = locate(directory, &located);
         let organisation = NewGeneration {
             generation: known.generation + 1,
@@ -323,13 +337,14 @@ impl Places {
             located: Arc::new(located),
             difference: Arc::new(difference),
         };
-        let store_fault = self.remember(organisation.clone()).await;
+        let held = stored.then(|| Generation::of(&known, &before));
+        let store_fault = self.remember(held, &organisation, &objects).await;
         {
             let mut now = in_force.known();
             // names looked up again say nothing of the files
             let (origin, faults) = (now.status.source, std::mem::take(&mut now.status.faults));
             now.status = ConfigurationStatus::of(&organisation, self.environment.wall(), origin, faults);
-            (now.organisation, now.store_fault) = (organisation.clone(), store_fault);
+            (now.organisation, now.objects, now.store_fault) = (organisation.clone(), objects, store_fault);
         }
         for subscriber in &subscribers {
             subscriber.do_send(organisation.clone());
@@ -353,21 +368,54 @@ impl Refreshed {
     }
 }
 
-fn load(sources: &[SourceFile]) -> Result<Directory, RefreshError> {
-    let invalid =
-        |faults: Vec<crate::directory::Fault>| RefreshError::Invalid(faults.iter().map(ToString::to_string).collect());
-    Directory::load(sources).map_err(invalid)
+impl Reading {
+    fn of(sources: Vec<SourceFile>) -> Result<Reading, RefreshError> {
+        let parsed = Parsed::of(&sources);
+        let directory = Directory::read(&parsed)
+            .map_err(|faults| RefreshError::Invalid(faults.iter().map(ToString::to_string).collect()))?;
+        let objects = objects(&parsed);
+        drop(parsed);
+        Ok(Reading { sources, directory, objects })
+    }
 }
 
 const GENERATION: &str = "generation";
 const SOURCE: &str = "source/";
 const OBJECT: &str = "object/";
 
+/// What the store holds of a generation.
+struct Generation {
+    number: u64,
+    sources: Arc<Vec<SourceFile>>,
+    objects: Arc<Objects>,
+}
+
+impl Generation {
+    fn of(organisation: &NewGeneration, objects: &Arc<Objects>) -> Generation {
+        let NewGeneration { generation, sources, .. } = organisation;
+        Generation { number: *generation, sources: sources.clone(), objects: objects.clone() }
+    }
+
+    /// The store's entries.
+    fn entries(&self) -> BTreeMap<String, Cow<'_, [u8]>> {
+        let sources = self.sources.iter().enumerate().map(|(number, source)| {
+            let pair = serde_json::json!([source.name, source.text]);
+            (format!("{SOURCE}{number:06}"), Cow::Owned(pair.to_string().into_bytes()))
+        });
+        let objects = self.objects.iter();
+        let objects = objects.map(|(name, text)| (format!("{OBJECT}{name}"), Cow::Borrowed(text.as_bytes())));
+        let number = (GENERATION.to_owned(), Cow::Owned(self.number.to_string().into_bytes()));
+        sources.chain(objects).chain([number]).collect()
+    }
+}
+
 fn recall(store: &dyn Store) -> Result<Remembered, StoreError> {
     let mut remembered = Remembered::default();
     for (key, value) in store.all(Shelf::Directory)? {
         if key == GENERATION {
             remembered.generation = String::from_utf8_lossy(&value).parse().unwrap_or_default();
+        } else if let Some(name) = key.strip_prefix(OBJECT) {
+            remembered.objects.insert(name.to_owned(), String::from_utf8_lossy(&value).into_owned());
         } else if key.starts_with(SOURCE)
             && let Ok((name, text)) = serde_json::from_slice::<(String, String)>(&value)
         {
@@ -377,25 +425,17 @@ fn recall(store: &dyn Store) -> Result<Remembered, StoreError> {
     Ok(remembered)
 }
 
-/// One batch: what the store holds becomes the generation, its texts and its objects, whatever it held before.
-fn remember(store: &dyn Store, now: &NewGeneration) -> Result<(), StoreError> {
-    let sources = now.sources.iter().enumerate().map(|(number, source)| {
-        let pair = serde_json::Value::from(vec![source.name.clone(), source.text.clone()]);
-        (format!("{SOURCE}{number:06}"), pair.to_string().into_bytes())
-    });
-    let objects = objects(&now.sources);
-    let objects = objects.into_iter().map(|(name, text)| (format!("{OBJECT}{name}"), text.into_bytes()));
-    let mut wanted: BTreeMap<String, Vec<u8>> = sources.chain(objects).collect();
-    wanted.insert(GENERATION.to_owned(), now.generation.to_string().into_bytes());
-    let mut batch = Vec::new();
-    for (key, held) in store.all(Shelf::Directory)? {
-        match wanted.get(&key) {
-            Some(value) if *value == held => drop(wanted.remove(&key)),
-            Some(_) => {}
-            None => batch.push(Change::Remove { key }),
-        }
-    }
-    batch.extend(wanted.into_iter().map(|(key, value)| Change::Put { key, value }));
+/// One batch: what the store holds (looked up where it is not known) becomes the generation, its texts and its objects.
+fn remember(store: &dyn Store, held: Option<&Generation>, now: &Generation) -> Result<(), StoreError> {
+    let held = match held {
+        Some(held) => held.entries(),
+        None => store.all(Shelf::Directory)?.into_iter().map(|(key, value)| (key, Cow::Owned(value))).collect(),
+    };
+    let wanted = now.entries();
+    let gone = held.keys().filter(|key| !wanted.contains_key(*key)).cloned();
+    let mut batch: Vec<_> = gone.map(|key| Change::Remove { key }).collect();
+    let new = wanted.into_iter().filter(|(key, value)| held.get(key) != Some(value));
+    batch.extend(new.map(|(key, value)| Change::Put { key, value: value.into_owned() }));
     store.apply(Shelf::Directory, &batch)
 }
 
@@ -441,6 +481,12 @@ impl Handler<Refresh> for ConfigPoller {
             poller.look_up_in_time(ctx);
             let took = poller.places.environment.now().saturating_duration_since(began);
             poller.metrics.refreshed(result_of(&outcome), took);
+            if outcome.as_ref().is_ok_and(|refreshed| !refreshed.unchanged) {
+                ctx.run_later(SETTLED_AFTER, |poller, _| {
+                    let environment = poller.places.environment.clone();
+                    poller.places.environment.run_blocking(Box::new(move || environment.give_back_memory()));
+                });
+            }
             outcome
         });
         AtomicResponse::new(Box::pin(counted))
@@ -461,15 +507,10 @@ mod tests {
     use super::*;
     use crate::store::MemoryStore;
 
-    fn generation(generation: u64, sources: &[(&str, &str)]) -> NewGeneration {
-        let sources: Vec<_> = sources.iter().map(|(name, text)| SourceFile::new(*name, *text)).collect();
-        NewGeneration {
-            generation,
-            directory: Arc::new(load(&sources).unwrap()),
-            sources: Arc::new(sources),
-            located: Arc::default(),
-            difference: Arc::default(),
-        }
+    fn generation(number: u64, sources: &[(&str, &str)]) -> Generation {
+        let sources = sources.iter().map(|(name, text)| SourceFile::new(*name, *text)).collect();
+        let Reading { sources, objects, .. } = Reading::of(sources).unwrap();
+        Generation { number, sources: Arc::new(sources), objects: Arc::new(objects) }
     }
 
     /// Between the two, generations came in force that the disk refused.
@@ -477,12 +518,29 @@ mod tests {
     fn the_store_holds_the_last_generation_whatever_it_missed_before() {
         let plan = |name: &str| format!("[[dial_plan]]\nname = \"{name}\"\nnumber_of_digits_in_extension = 4\n");
         let store = MemoryStore::default();
-        remember(&store, &generation(1, &[("a.toml", &plan("A")), ("b.toml", &plan("B"))])).unwrap();
+        let first = generation(1, &[("a.toml", &plan("A")), ("b.toml", &plan("B"))]);
+        remember(&store, None, &first).unwrap();
         let last = generation(4, &[("a.toml", &plan("C"))]);
-        remember(&store, &last).unwrap();
+        remember(&store, None, &last).unwrap();
         let remembered = recall(&store).unwrap();
         assert_eq!((remembered.generation, &remembered.sources), (4, &*last.sources));
         let objects = store.all(Shelf::Directory).unwrap().into_iter().filter(|(key, _)| key.starts_with(OBJECT));
         assert_eq!(objects.count(), 1);
+        assert_eq!(remembered.objects, *last.objects);
+    }
+
+    /// What it holds is known: nothing of it is read, and what stays is not written.
+    #[test]
+    fn the_store_is_given_what_has_changed() {
+        let plan = |name: &str| format!("[[dial_plan]]\nname = \"{name}\"\nnumber_of_digits_in_extension = 4\n");
+        let files = |names: &[&str]| names.iter().map(|name| plan(name)).collect::<String>();
+        let store = MemoryStore::default();
+        let first = generation(1, &[("a.toml", &plan("A")), ("b.toml", &files(&["B", "C"]))]);
+        remember(&store, None, &first).unwrap();
+        let next = generation(2, &[("a.toml", &plan("A")), ("b.toml", &files(&["C", "D"]))]);
+        remember(&store, Some(&first), &next).unwrap();
+        let remembered = recall(&store).unwrap();
+        assert_eq!((remembered.generation, &remembered.sources), (2, &*next.sources));
+        assert_eq!(remembered.objects.keys().collect::<Vec<_>>(), ["dial_plan/a", "dial_plan/c", "dial_plan/d"]);
     }
 }

@@ -283,6 +283,9 @@ impl NodeLink {
             (Some(Ok(directory)), Some(staff)) => {
                 staff.calls.do_send(UseDirectory(Arc::new(directory)));
                 link.generation = generation;
+                // what it took to read it
+                let environment = link.environment.clone();
+                link.environment.run_blocking(Box::new(move || environment.give_back_memory()));
             }
             (Some(Err(faults)), _) => tracing::error!(faults, "the directory the node sent is not valid: ours stays"),
             _ => tracing::error!("the directory the node sent cannot be read: ours stays"),

@@ -129,13 +129,16 @@ impl Peers {
     /// Starts, restarts and stops peers until there are those of the directory.
     fn follow(&mut self, ctx: &mut Context<Self>) {
         let wanted = watched(&self.directory, &self.node);
-        let gone = self.peers.extract_if(.., |name, known| wanted.get(name) != Some(&known.peer));
-        for (name, known) in gone {
-            known.actor.do_send(Leave);
-            if !wanted.contains_key(&name) {
+        self.peers.retain(|name, known| {
+            let stays = wanted.get(name) == Some(&known.peer);
+            if !stays {
+                known.actor.do_send(Leave);
+            }
+            if !wanted.contains_key(name) {
                 tracing::info!(event = "peer_left", "{name} is not asked any more");
             }
-        }
+            stays
+        });
         for (name, peer) in wanted {
             if !self.peers.contains_key(&name) {
                 tracing::debug!(event = "peer_asked", address = peer.address, "{name} is asked whether it lives");

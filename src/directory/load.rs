@@ -20,20 +20,48 @@ const KINDS: [&str; 7] =
     ["dial_plan", "ip_gateway", "hunt_group", "mailbox_policy", "mailbox", "service", "call_router"];
 const LATER_KINDS: [&str; 2] = ["auto_attendant", "call_answering_rule"];
 
+/// Configuration text, parsed: for all who look at the same reading.
+pub struct Parsed<'s> {
+    /// `None`: is not TOML.
+    documents: Vec<Option<Document<&'s str>>>,
+    faults: Faults<'s>,
+}
+
+impl<'s> Parsed<'s> {
+    pub fn of(sources: &'s [SourceFile]) -> Parsed<'s> {
+        let faults = Faults::new(sources);
+        let documents = sources.iter().enumerate().map(|(file, source)| parse(file, source, &faults)).collect();
+        Parsed { documents, faults }
+    }
+
+    /// Every `[[kind]]`, in order; validated or not.
+    pub fn tables(&self) -> impl Iterator<Item = (&str, &Table)> {
+        let items = self.documents.iter().flatten().flat_map(|document| document.iter());
+        let arrays = items.filter_map(|(kind, item)| Some((kind, item.as_array_of_tables()?)));
+        arrays.flat_map(|(kind, tables)| tables.iter().map(move |table| (kind, table)))
+    }
+}
+
 impl Directory {
     /// Reads the organisation. The order of files and of objects in them does not matter.
     ///
     /// # Errors
     /// Everything that is wrong, by file and line.
     pub fn load(sources: &[SourceFile]) -> Result<Directory, Vec<Fault>> {
-        let faults = Faults::new(sources);
-        let files = sources.iter().enumerate();
-        let documents: Vec<_> = files.map(|(file, source)| parse(file, source, &faults)).collect();
-        let tables = tables(&documents, &faults);
-        let objects = read(&tables, documents.iter().all(Option::is_some), &faults);
+        Directory::read(&Parsed::of(sources))
+    }
+
+    /// [`Directory::load`] of what is parsed already. To be read once: faults add up.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn read(parsed: &Parsed) -> Result<Directory, Vec<Fault>> {
+        let Parsed { documents, faults } = parsed;
+        let tables = tables(documents, faults);
+        let objects = read(&tables, documents.iter().all(Option::is_some), faults);
         match faults.count() {
             0 => Ok(Directory::assemble(objects)),
-            _ => Err(faults.into_sorted()),
+            _ => Err(faults.sorted()),
         }
     }
 }

@@ -33,6 +33,7 @@ pub use dial_plan::{DialPlan, NumberFormat, UriType, VoipSecurity};
 pub use duration::{parse_duration, show_duration};
 pub use hunt_group::HuntGroup;
 pub use ip_gateway::{GatewayAddress, GatewayStatus, IpGateway};
+pub use load::Parsed;
 pub use lookup::Directory;
 pub use mailbox::Mailbox;
 pub use mailbox_policy::MailboxPolicy;

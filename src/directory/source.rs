@@ -102,8 +102,8 @@ impl<'s> Faults<'s> {
     }
 
     /// All of them, by file and line.
-    pub fn into_sorted(self) -> Vec<Fault> {
-        let mut found = self.found.into_inner();
+    pub fn sorted(&self) -> Vec<Fault> {
+        let mut found = self.found.borrow().clone();
         found.sort();
         found
     }

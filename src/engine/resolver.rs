@@ -22,7 +22,13 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 const MOST_TARGETS: usize = 16;
 
 #[derive(Clone, Default)]
-pub struct Resolver(Arc<Mutex<Option<(Instant, Arc<TokioResolver>)>>>);
+pub struct Resolver(Arc<Mutex<Option<Configured>>>);
+
+/// By the machine's configuration, as it was read then.
+struct Configured {
+    read: Instant,
+    resolver: Arc<TokioResolver>,
+}
 
 impl Resolver {
     /// What the DNS says of a host: A, AAAA, and SRV of SIP over UDP and TCP.
@@ -52,8 +58,8 @@ impl Resolver {
 
     fn resolver(&self) -> io::Result<Arc<TokioResolver>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, resolver)) = known.as_ref().filter(|(read, _)| read.elapsed() < READ_EVERY) {
-            return Ok(resolver.clone());
+        if let Some(known) = known.as_ref().filter(|known| known.read.elapsed() < READ_EVERY) {
+            return Ok(known.resolver.clone());
         }
         let mut builder = TokioResolver::builder_tokio().map_err(io::Error::other)?;
         let options = builder.options_mut();
@@ -61,7 +67,7 @@ impl Resolver {
         options.cache_size = 0;
         options.timeout = ANSWERED_WITHIN;
         let resolver = Arc::new(builder.build().map_err(io::Error::other)?);
-        *known = Some((Instant::now(), resolver.clone()));
+        *known = Some(Configured { read: Instant::now(), resolver: resolver.clone() });
         Ok(resolver)
     }
 }

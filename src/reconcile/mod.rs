@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use toml_edit::{Document, Item, Table, Value};
+use toml_edit::{Item, Table, Value};
 
-use crate::directory::SourceFile;
+use crate::directory::Parsed;
 
 /// Canonical text of each object, by `kind/identity`.
 pub type Objects = BTreeMap<String, String>;
@@ -40,16 +40,8 @@ impl Difference {
 }
 
 /// The objects of valid sources; text that is not TOML has none.
-pub fn objects(sources: &[SourceFile]) -> Objects {
-    let mut objects = Objects::new();
-    for source in sources {
-        let Ok(document) = Document::parse(source.text.as_str()) else { continue };
-        for (kind, item) in document.iter() {
-            let Item::ArrayOfTables(tables) = item else { continue };
-            objects.extend(tables.iter().map(|table| (identity(kind, table), canonical(table))));
-        }
-    }
-    objects
+pub fn objects(parsed: &Parsed) -> Objects {
+    parsed.tables().map(|(kind, table)| (identity(kind, table), canonical(table))).collect()
 }
 
 /// `mailbox/alice`, `hunt_group/Lab\Pilot`: what names an object, in lower case as names are compared.
@@ -88,9 +80,10 @@ fn plain(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::directory::SourceFile;
 
     fn read(text: &str) -> Objects {
-        objects(&[SourceFile::new("a.toml", text)])
+        objects(&Parsed::of(&[SourceFile::new("a.toml", text)]))
     }
 
     #[test]

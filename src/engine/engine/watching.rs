@@ -56,7 +56,6 @@ impl Engine {
             components: self.component_moments().await,
             workers: workers.collect(),
             process,
-            ..Moment::default()
         };
         self.metrics.observe(&moment);
     }

@@ -1,6 +1,7 @@
 //! The account of one call: what it is while it lasts, and its call data record in the end.
 //! Knows: the words of calls and of records. Must not: know who reads them.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use super::call_events::CallHappened;
@@ -9,7 +10,6 @@ use crate::apps::conversation::Outcome;
 use crate::mailbox::CallDetails;
 use crate::media::stream::Quality;
 use crate::protocol::sdp::Codec;
-use crate::protocol::sip::Flow;
 use crate::protocol::sip::dialog::EndCause;
 use crate::records::{ActiveCall, AudioQuality, CallDataRecord, CallType, OfferResult};
 
@@ -29,7 +29,8 @@ pub struct Account {
 }
 
 impl Account {
-    pub fn open(details: &CallDetails, flow: &Flow, is_test: bool) -> Account {
+    /// `peer`: the gateway's address.
+    pub fn open(details: &CallDetails, peer: IpAddr, is_test: bool) -> Account {
         let call = ActiveCall {
             call_identity: details.call_id.clone(),
             call_type: match is_test {
@@ -39,7 +40,7 @@ impl Account {
             started: details.started,
             dial_plan: details.dial_plan.clone(),
             ip_gateway: details.gateway.clone(),
-            ip_gateway_address: flow.remote.ip().to_canonical().to_string(),
+            ip_gateway_address: peer.to_canonical().to_string(),
             called_phone_number: details.called.clone(),
             caller_phone_number: details.caller.as_ref().and_then(|caller| caller.number.clone()).unwrap_or_default(),
             reason_for_call: details.reason.clone(),

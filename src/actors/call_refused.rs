@@ -25,15 +25,15 @@ pub fn log(by: RefusedBy, refused: &Refused, peer: SocketAddr, before: u64) {
     );
 }
 
-/// Its record. `source`: where the INVITE came from; `node`: the name of this server.
-pub fn record(account: Account, refused: &Refused, source: SocketAddr, at: Timestamp, node: &str) -> CallDataRecord {
+/// Its record. `node`: the name of this server.
+pub fn record(account: Account, refused: &Refused, at: Timestamp, node: &str) -> CallDataRecord {
     let call = ActiveCall {
         call_identity: refused.call_id.clone(),
         call_type: CallType::None,
         started: at,
         dial_plan: account.dial_plan,
         ip_gateway: account.gateway,
-        ip_gateway_address: source.ip().to_canonical().to_string(),
+        ip_gateway_address: account.peer.ip().to_canonical().to_string(),
         called_phone_number: account.called,
         caller_phone_number: account.caller,
         reason_for_call: account.reason,

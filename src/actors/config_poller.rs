@@ -2,7 +2,6 @@
 //! Knows: provider, store, who lives by the directory. Must not: know what an object means, read on an Arbiter.
 //! What cannot be read, or is not valid, changes nothing and is kept for the status.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -396,17 +395,48 @@ impl Generation {
         Generation { number: *generation, sources: sources.clone(), objects: objects.clone() }
     }
 
-    /// The store's entries.
-    fn entries(&self) -> BTreeMap<String, Cow<'_, [u8]>> {
-        let sources = self.sources.iter().enumerate().map(|(number, source)| {
-            let pair = serde_json::json!([source.name, source.text]);
-            (format!("{SOURCE}{number:06}"), Cow::Owned(pair.to_string().into_bytes()))
-        });
-        let objects = self.objects.iter();
-        let objects = objects.map(|(name, text)| (format!("{OBJECT}{name}"), Cow::Borrowed(text.as_bytes())));
-        let number = (GENERATION.to_owned(), Cow::Owned(self.number.to_string().into_bytes()));
-        sources.chain(objects).chain([number]).collect()
+    /// What makes the store's entries of an earlier generation those of this one.
+    fn after(&self, held: &Generation) -> Vec<Change> {
+        let Difference { added, changed, removed } = Difference::between(&held.objects, &self.objects);
+        let new = added.iter().chain(&changed).filter_map(|name| Some(object(name, self.objects.get(name)?)));
+        let gone = removed.iter().map(|name| Change::Remove { key: format!("{OBJECT}{name}") });
+        let texts = self.sources.iter().enumerate();
+        let texts = texts.filter(|(at, text)| held.sources.get(*at) != Some(text)).map(source);
+        let beyond = self.sources.len()..held.sources.len();
+        let beyond = beyond.map(|at| Change::Remove { key: source_key(at) });
+        [self.number_entry()].into_iter().chain(new).chain(gone).chain(texts).chain(beyond).collect()
     }
+
+    /// The same for whatever the store holds.
+    fn after_all(&self, held: Vec<(String, Vec<u8>)>) -> Vec<Change> {
+        let mut held: BTreeMap<String, Vec<u8>> = held.into_iter().collect();
+        let objects = self.objects.iter().map(|(name, text)| object(name, text));
+        let wanted = objects.chain(self.sources.iter().enumerate().map(source)).chain([self.number_entry()]);
+        let is_new = |change: &Change| match change {
+            Change::Put { key, value } => held.remove(key).as_ref() != Some(value),
+            Change::Remove { .. } => true,
+        };
+        let mut batch: Vec<_> = wanted.filter(is_new).collect();
+        batch.extend(held.into_keys().map(|key| Change::Remove { key }));
+        batch
+    }
+
+    fn number_entry(&self) -> Change {
+        Change::Put { key: GENERATION.to_owned(), value: self.number.to_string().into_bytes() }
+    }
+}
+
+fn object(name: &String, text: &String) -> Change {
+    Change::Put { key: format!("{OBJECT}{name}"), value: text.as_bytes().to_vec() }
+}
+
+fn source((at, source): (usize, &SourceFile)) -> Change {
+    let pair = serde_json::json!([source.name, source.text]);
+    Change::Put { key: source_key(at), value: pair.to_string().into_bytes() }
+}
+
+fn source_key(at: usize) -> String {
+    format!("{SOURCE}{at:06}")
 }
 
 fn recall(store: &dyn Store) -> Result<Remembered, StoreError> {
@@ -427,15 +457,10 @@ fn recall(store: &dyn Store) -> Result<Remembered, StoreError> {
 
 /// One batch: what the store holds (looked up where it is not known) becomes the generation, its texts and its objects.
 fn remember(store: &dyn Store, held: Option<&Generation>, now: &Generation) -> Result<(), StoreError> {
-    let held = match held {
-        Some(held) => held.entries(),
-        None => store.all(Shelf::Directory)?.into_iter().map(|(key, value)| (key, Cow::Owned(value))).collect(),
+    let batch = match held {
+        Some(held) => now.after(held),
+        None => now.after_all(store.all(Shelf::Directory)?),
     };
-    let wanted = now.entries();
-    let gone = held.keys().filter(|key| !wanted.contains_key(*key)).cloned();
-    let mut batch: Vec<_> = gone.map(|key| Change::Remove { key }).collect();
-    let new = wanted.into_iter().filter(|(key, value)| held.get(key) != Some(value));
-    batch.extend(new.map(|(key, value)| Change::Put { key, value: value.into_owned() }));
     store.apply(Shelf::Directory, &batch)
 }
 
@@ -447,10 +472,19 @@ impl Actor for ConfigPoller {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(self.interval, |_, ctx| ctx.notify(Refresh));
         self.look_up_in_time(ctx);
+        self.settle(ctx);
     }
 }
 
 impl ConfigPoller {
+    /// Gives back, in a while, the memory it took to read the directory.
+    fn settle(&self, ctx: &mut Context<Self>) {
+        ctx.run_later(SETTLED_AFTER, |poller, _| {
+            let environment = poller.places.environment.clone();
+            poller.places.environment.run_blocking(Box::new(move || environment.give_back_memory()));
+        });
+    }
+
     /// Sets the alarm by which host names are looked up again.
     fn look_up_in_time(&mut self, ctx: &mut Context<Self>) {
         if let Some(alarm) = self.names_alarm.take() {
@@ -482,10 +516,7 @@ impl Handler<Refresh> for ConfigPoller {
             let took = poller.places.environment.now().saturating_duration_since(began);
             poller.metrics.refreshed(result_of(&outcome), took);
             if outcome.as_ref().is_ok_and(|refreshed| !refreshed.unchanged) {
-                ctx.run_later(SETTLED_AFTER, |poller, _| {
-                    let environment = poller.places.environment.clone();
-                    poller.places.environment.run_blocking(Box::new(move || environment.give_back_memory()));
-                });
+                poller.settle(ctx);
             }
             outcome
         });

@@ -95,7 +95,7 @@ impl Dialog {
         let details = &call.details;
         let caller = details.caller.as_ref().and_then(|caller| caller.number.as_deref()).unwrap_or("anonymous");
         tracing::info!(parent: &span, gateway = details.gateway, caller, reason = details.reason, "call taken");
-        let account = Account::open(details, &incoming.flow, false);
+        let account = Account::open(details, call.peer, false);
         equipment.events.do_send(account.started());
         let session = Session::new(call.session_setup(incoming, &equipment));
         let dialog = Dialog {

@@ -283,9 +283,7 @@ impl NodeLink {
             (Some(Ok(directory)), Some(staff)) => {
                 staff.calls.do_send(UseDirectory(Arc::new(directory)));
                 link.generation = generation;
-                // what it took to read it
-                let environment = link.environment.clone();
-                link.environment.run_blocking(Box::new(move || environment.give_back_memory()));
+                link.settle();
             }
             (Some(Err(faults)), _) => tracing::error!(faults, "the directory the node sent is not valid: ours stays"),
             _ => tracing::error!("the directory the node sent cannot be read: ours stays"),
@@ -363,9 +361,14 @@ impl NodeLink {
         self.crowd = self.crowd.max(self.calls.calls);
         if self.crowd >= CROWD && self.calls.calls == 0 && transactions == 0 {
             self.crowd = 0;
-            let environment = self.environment.clone();
-            self.environment.run_blocking(Box::new(move || environment.give_back_memory()));
+            self.settle();
         }
+    }
+
+    /// Gives back memory that is free: of a crowd of calls, or of reading a directory.
+    fn settle(&self) {
+        let environment = self.environment.clone();
+        self.environment.run_blocking(Box::new(move || environment.give_back_memory()));
     }
 
     /// The process ends when it has nothing left to do, or was told to stop and has done what it could.
@@ -453,6 +456,7 @@ impl Handler<Begun> for NodeLink {
         self.staff = Some(staff);
         self.identity = identity;
         self.say_ready(ctx);
+        self.settle();
         ctx.run_interval(BEAT_EVERY, |link, ctx| link.beat(0, ctx));
     }
 }

@@ -202,9 +202,9 @@ impl UmWorker {
         let not_recorded = gateway.is_some() && record.is_none();
         equipment.events.do_send(CallHappened::Refused { status: refused.status.code(), not_recorded });
         if let Some(gateway) = gateway.filter(|_| record.is_some()) {
-            let account = Account::of(request, gateway, calling_party(request).as_ref());
+            let account = Account::of(request, gateway, peer, calling_party(request).as_ref());
             let (now, node) = (equipment.environment.wall(), &equipment.settings.node);
-            let record = call_refused::record(account, &refused, flow.remote, now, node);
+            let record = call_refused::record(account, &refused, now, node);
             equipment.events.do_send(CallHappened::Ended(Box::new(record)));
         }
     }

@@ -33,6 +33,9 @@ pub(super) fn command(kind: Kind) -> Command {
 /// Does what the arguments of a noun say.
 pub(super) fn run(folders: &Folders, kind: Kind, arguments: &ArgMatches) -> Result<(), Failure> {
     let Some((verb, arguments)) = arguments.subcommand() else { return Ok(()) };
+    if verb == "health" {
+        return node::gateways(folders, arguments.get_flag("json"));
+    }
     let name = arguments.get_one::<String>("NAME").cloned();
     if verb == "get" {
         let is_all = name.is_none();
@@ -42,9 +45,6 @@ pub(super) fn run(folders: &Folders, kind: Kind, arguments: &ArgMatches) -> Resu
         };
         print::objects(&objects, is_all, json);
         return Ok(());
-    }
-    if verb == "health" {
-        return node::gateways(folders, arguments.get_flag("json"));
     }
     if kind == Kind::Service && ["enable", "disable"].contains(&verb) {
         return service_state(folders, verb == "enable", name, arguments);

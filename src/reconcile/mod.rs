@@ -2,6 +2,7 @@
 //! Knows: configuration text, what names an object of each kind. Must not: validate (the directory does), touch files.
 //! Canonical text leaves out what means nothing: comments, blanks, the order of keys, objects and files.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use toml_edit::{Item, Table, Value};
@@ -23,15 +24,24 @@ impl Difference {
     /// What became of `before`.
     pub fn between(before: &Objects, now: &Objects) -> Difference {
         let mut difference = Difference::default();
-        for (name, text) in now {
-            match before.get(name) {
-                None => difference.added.push(name.clone()),
-                Some(known) if known != text => difference.changed.push(name.clone()),
-                Some(_) => {}
+        let (mut before, mut now) = (before.iter().peekable(), now.iter().peekable());
+        // both in the order of their names: side by side, without a look-up
+        loop {
+            let order = match (before.peek(), now.peek()) {
+                (None, None) => return difference,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((was, _)), Some((is, _))) => was.cmp(is),
+            };
+            let was = if order.is_le() { before.next() } else { None };
+            let is = if order.is_ge() { now.next() } else { None };
+            match (was, is) {
+                (Some((_, was)), Some((name, is))) if was != is => difference.changed.push(name.clone()),
+                (Some((name, _)), None) => difference.removed.push(name.clone()),
+                (None, Some((name, _))) => difference.added.push(name.clone()),
+                _ => {}
             }
         }
-        difference.removed = before.keys().filter(|name| !now.contains_key(*name)).cloned().collect();
-        difference
     }
 
     pub fn is_empty(&self) -> bool {

@@ -1,6 +1,8 @@
 //! What can be put on record of a call that was not taken.
 //! Knows: the INVITE, the directory. Must not: be asked for every call; it reads the whole message.
 
+use std::net::SocketAddr;
+
 use super::proxy::{is_server, peer_of};
 use super::understand::understand;
 use super::view::View;
@@ -9,9 +11,11 @@ use crate::protocol::sip::calling_party::{CallingParty, calling_party};
 use crate::protocol::sip::{Flow, HeaderName, Message, Method, NameAddr, Request};
 
 /// A refused call of a gateway, as far as it is understood: what is not known is empty.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     pub gateway: String,
+    /// Where the gateway sent the INVITE from.
+    pub peer: SocketAddr,
     pub dial_plan: String,
     pub called: String,
     /// Empty: withheld.
@@ -23,16 +27,18 @@ pub struct Account {
 }
 
 impl Account {
-    /// What an INVITE says by itself.
-    pub fn of(invite: &Request, gateway: &IpGateway, calling: Option<&CallingParty>) -> Account {
+    /// What an INVITE of a gateway says by itself.
+    pub fn of(invite: &Request, gateway: &IpGateway, peer: SocketAddr, calling: Option<&CallingParty>) -> Account {
         let to = || invite.headers.get(&HeaderName::To).and_then(|to| NameAddr::parse(to).uri.user());
         let shown = calling.filter(|calling| !calling.withheld);
         Account {
             gateway: gateway.name.to_string(),
+            peer,
+            dial_plan: String::new(),
             called: invite.uri.user().or_else(to).unwrap_or_default(),
             caller: shown.and_then(|calling| calling.uri.user()).unwrap_or_default(),
+            mailbox: String::new(),
             reason: "None".to_owned(),
-            ..Account::default()
         }
     }
 }
@@ -43,7 +49,7 @@ pub fn account(view: &View, bytes: &[u8], flow: Flow) -> Option<Account> {
     let peer = peer_of(&request, flow.remote, |ip| is_server(view, ip, flow));
     let gateway = view.gateway(peer).filter(|_| request.method == Method::Invite)?;
     let calling = calling_party(&request);
-    let mut account = Account::of(&request, gateway, calling.as_ref());
+    let mut account = Account::of(&request, gateway, peer, calling.as_ref());
     if let Ok(resolved) = understand(&request, peer, calling.as_ref(), &view.directory) {
         account.dial_plan = resolved.dial_plan.name.to_string();
         if let Destination::CallAnswering { mailbox, reason } = &resolved.destination {

@@ -17,7 +17,7 @@ mod view;
 pub use account::{Account, account};
 pub use answer::{Answer, Refused, answer, undelivered};
 pub use decision::{Decision, Target};
-pub use proxy::{Onward, peer_of};
+pub use proxy::{Onward, is_server, peer_of};
 pub use understand::understand;
 pub use view::{Home, Place, Server, View};
 

@@ -323,7 +323,7 @@ fn sender_of(via: &Via) -> Option<SocketAddr> {
 }
 
 /// Ourselves or another server of this organisation.
-pub(super) fn is_server(view: &View, ip: IpAddr, flow: Flow) -> bool {
+pub fn is_server(view: &View, ip: IpAddr, flow: Flow) -> bool {
     let ip = ip.to_canonical();
     ip == flow.local.ip().to_canonical() || view.advertised == Some(ip) || view.directory.is_server(ip)
 }

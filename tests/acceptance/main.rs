@@ -3,6 +3,7 @@
 mod baresip;
 mod caller;
 mod crash;
+mod gateways;
 mod http;
 #[path = "../support/mail.rs"]
 #[allow(dead_code)] // these tests need one of its servers

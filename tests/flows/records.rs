@@ -43,6 +43,26 @@ fn a_refused_call_is_on_record_when_a_gateway_made_it() {
     assert!(record.drop_call_reason.starts_with("404 "), "{}", record.drop_call_reason);
 }
 
+/// A router of ours has sent it on: the gateway is the one behind.
+#[test]
+fn calls_that_were_sent_on_are_on_record_as_the_gateways() {
+    let world = World::with(|beginning| {
+        beginning.edit("port = 0 # every port", "port = 0\nredirect = false");
+        beginning.rtp_ports = 20_000..=20_001;
+    });
+    let call = || world.gateway().call_for_alice().calling_port(ROUTER_PORT);
+    let mut taken = call().dial();
+    taken.expect(200);
+    call().dial().expect(503);
+    taken.hang_up();
+    world.seconds(2);
+    let records = world.records();
+    assert_eq!(records.len(), 2, "{records:?}");
+    for record in records {
+        assert_eq!((record.ip_gateway_name.as_str(), record.ip_gateway_address.as_str()), ("Loopback", "127.0.0.1"));
+    }
+}
+
 /// One record a call, whichever part refused it and however often its INVITE was sent.
 #[test]
 fn calls_refused_by_router_and_service_are_on_record_once_with_what_is_known_of_them() {

@@ -60,6 +60,26 @@ fn the_next_call_is_told_from_its_invite_to_the_answer_to_its_bye() {
     }
 }
 
+/// Router and worker are two hops: what the one sends on, the other receives.
+#[test]
+fn a_call_that_the_router_sends_on_is_told_hop_by_hop() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let world = World::with(|beginning| beginning.edit("port = 0 # every port", "port = 0\nredirect = false"));
+        order(&world, next(1));
+        let mut caller = world.gateway().call_for_alice().calling_port(ROUTER_PORT).over(transport).dial();
+        caller.expect(200);
+        caller.hear_tone().say(&speech()).hang_up();
+        world.seconds(1);
+        let told = words(&traced(&world, None));
+        for (message, times) in [("INVITE", 2), ("ACK", 2), ("BYE", 2)] {
+            let count = |way: char| told.iter().filter(|word| **word == format!("{way} {message}")).count();
+            assert_eq!((count('>'), count('<')), (times, times - 1), "{message} of {told:?}");
+        }
+        let ok = |way: char| told.iter().filter(|word| **word == format!("{way} 200")).count();
+        assert_eq!((ok('<'), ok('>')), (4, 2), "to INVITE and BYE: {told:?}");
+    }
+}
+
 #[test]
 fn a_call_in_progress_is_told_from_then_on_until_it_is_said_to_stop() {
     let world = World::new();

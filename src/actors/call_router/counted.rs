@@ -2,6 +2,7 @@
 //! Knows: answers and the octets of them. Must not: look anything up for a call that is redirected; counters are taken
 //! beforehand.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::RefusedCalls;
@@ -50,8 +51,14 @@ impl Counted {
         self.counters.count(answer, octets);
         if self.audience.tap.is_on() {
             self.audience.tap.received(bytes, flow);
-            if let Answer::Respond(remote) | Answer::Refuse(remote, _) = answer {
-                self.audience.tap.sent(octets, Flow { remote: *remote, ..flow });
+            let sent = |remote: SocketAddr| self.audience.tap.sent(octets, Flow { remote, ..flow });
+            match answer {
+                Answer::Nothing => {}
+                Answer::Respond(remote) | Answer::Refuse(remote, _) => sent(*remote),
+                Answer::Forward(onward) => {
+                    sent(onward.along.unwrap_or(onward.to));
+                    onward.also.iter().copied().for_each(sent);
+                }
             }
         }
         if let Answer::Refuse(_, refused) = answer {
@@ -93,8 +100,6 @@ const STATUS: std::ops::Range<usize> = 8..11;
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
     use crate::protocol::sip::Status;
     use crate::routing::Refused;

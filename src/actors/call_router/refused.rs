@@ -11,7 +11,7 @@ use crate::engine::Environment;
 use crate::metrics::{Metrics, RefusedBy};
 use crate::protocol::sip::Flow;
 use crate::records::refusals::{Peer, Refusals, Told};
-use crate::routing::{Refused, View, account};
+use crate::routing::{Refused, View, account, is_server};
 
 /// Who keeps account of refused calls; clones are the same one.
 #[derive(Clone)]
@@ -35,7 +35,9 @@ impl RefusedCalls {
 
     /// A part of the node has refused this INVITE.
     pub fn refused(&self, by: RefusedBy, view: &View, bytes: &[u8], flow: Flow, refused: &Refused) {
-        let peer = if view.gateway(flow.remote).is_some() { Peer::Gateway } else { Peer::Stranger };
+        // what a router of ours has sent on is a gateway's; the message is read for that, which strangers are not worth
+        let sent_on = || is_server(view, flow.remote.ip(), flow) && account(view, bytes, flow).is_some();
+        let peer = if view.gateway(flow.remote).is_some() || sent_on() { Peer::Gateway } else { Peer::Stranger };
         let told = {
             let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
             refusals.refused(self.environment.now(), &refused.call_id, peer)
@@ -47,7 +49,7 @@ impl RefusedCalls {
         }
         match record.and_then(|_| account(view, bytes, flow)) {
             Some(account) => {
-                let record = call_refused::record(account, refused, flow.remote, self.environment.wall(), &view.node);
+                let record = call_refused::record(account, refused, self.environment.wall(), &view.node);
                 self.metrics.call_ended(&record);
                 self.records.do_send(CallHappened::Ended(Box::new(record)));
             }

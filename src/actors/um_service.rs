@@ -1,8 +1,11 @@
 //! The UM service: starts UM workers, knows which of them takes the calls, and hands on what they tell.
 //! Knows: processes, links, what each worker last said. Must not: decide when a worker is needed; supervision does.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::future::poll_fn;
+mod links;
+mod orders;
+mod reports;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,31 +13,27 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 
-use super::call_events::{CallEvent, Tell, Trace, WorkerGone};
+use super::call_events::WorkerGone;
 use super::calls::Calls;
-use super::components::ComponentsChanged;
 use super::config_poller::NewGeneration;
-use super::delivery::{self, Delivery, Look};
+use super::delivery::{Delivery, Look};
 use super::spool_keeper::{Bury, SpoolKeeper};
 use super::um_worker::full;
-use crate::components::Component;
 use crate::directory::Directory;
-use crate::engine::environment::{BoxStream, LocalListener};
 use crate::engine::processes::{WorkerOrder, link_path};
 use crate::engine::{Environment, Processes};
 use crate::link::supervision::{Command, Event, Reason, State, Supervision, Terms};
-use crate::link::{
-    self, Beat, CallSelector, LinkError, Reader, Settings, Snapshot, ToNode, ToWorker, Welcome, WorkerId, Writer,
-};
-use crate::metrics::{Metrics, RecycleReason, RefusedBy, WorkerEnd};
+use crate::link::{CallSelector, Settings, Snapshot, ToWorker, Welcome, WorkerId};
+use crate::metrics::{Metrics, RecycleReason, WorkerEnd};
 use crate::records::trace::{NextCalls, TraceOrder};
+use links::accept;
+use reports::Report;
+pub use reports::{GetReport, ServiceReport, UntilReady, WorkerStatus};
 
 /// How often supervision looks at its deadlines.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often the program file is looked at.
 const PROGRAM_EVERY: Duration = Duration::from_secs(1);
-/// A worker that is asked how it is answers within so long, or its last beat counts.
-const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// What a process said before it ended is read within so long.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -111,13 +110,6 @@ struct Link {
     limit: (u32, u32),
 }
 
-/// Somebody waits for these workers to say how they are.
-struct Report {
-    number: u64,
-    missing: BTreeSet<WorkerId>,
-    done: oneshot::Sender<()>,
-}
-
 /// Where calls go from now on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
@@ -155,67 +147,6 @@ pub struct Refuse(pub Option<String>);
 #[rtype(result = "()")]
 pub struct Retire {
     pub stop: bool,
-}
-
-/// How the service and its workers are.
-#[derive(Message)]
-#[rtype(result = "ServiceReport")]
-pub struct GetReport;
-
-/// Answered when calls are taken, or with the reason why the first worker could not begin.
-#[derive(Message)]
-#[rtype(result = "Result<(), String>")]
-pub struct UntilReady;
-
-#[derive(Debug, Clone, Default)]
-pub struct ServiceReport {
-    pub workers: Vec<WorkerStatus>,
-    /// As `udp 0.0.0.0:5065`, of the worker that takes the calls.
-    pub listeners: Vec<String>,
-    pub beats: Vec<Beat>,
-    pub problems: Vec<String>,
-    /// How often a worker ended that was not told to.
-    pub deaths: u64,
-}
-
-/// One worker, for an administrator.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct WorkerStatus {
-    pub id: String,
-    pub pid: u32,
-    pub port: u16,
-    /// `Current`, `Draining` or `Starting`.
-    pub state: String,
-    pub calls: u32,
-    /// Octets.
-    pub rss: u64,
-    /// Seconds.
-    pub age_s: u64,
-    /// Of the organisation it works with.
-    pub generation: u64,
-}
-
-/// Somebody connected to the link.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Connected(BoxStream);
-
-/// A worker spoke, or its link broke.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Heard {
-    worker: WorkerId,
-    connection: u64,
-    message: Result<ToNode, LinkError>,
-}
-
-/// A worker's first words.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Greeted {
-    hello: ToNode,
-    reader: Reader<BoxStream>,
-    writer: Writer<BoxStream>,
 }
 
 impl UmService {
@@ -448,100 +379,9 @@ impl UmService {
         }
     }
 
-    fn hear(&mut self, worker: WorkerId, message: ToNode, ctx: &mut Context<Self>) {
-        match message {
-            ToNode::Beat(beat) => {
-                let answers = beat.answers;
-                self.count_refusals(&worker, &beat);
-                self.step(Event::Beat { worker: worker.clone(), beat }, ctx);
-                self.share_limits();
-                self.answered(&worker, answers);
-            }
-            ToNode::Ready { port, listeners } => {
-                self.listeners.insert(worker.clone(), listeners);
-                self.step(Event::Ready { worker, port }, ctx);
-            }
-            ToNode::CannotStart { reason } => self.step(Event::CannotStart { worker, reason }, ctx),
-            ToNode::MessageReady { id, mailbox } => self.delivery.do_send(delivery::Finished { id, mailbox }),
-            ToNode::MessagesReady => self.delivery.do_send(Look),
-            ToNode::Drained => tracing::info!(worker = worker.0, "UM worker has finished"),
-            ToNode::Hello { .. } => {}
-            event @ (ToNode::CallStarted(_)
-            | ToNode::CallAnswered { .. }
-            | ToNode::CallEnded { .. }
-            | ToNode::Traced { .. }) => {
-                if let ToNode::CallEnded { sequence, record } = &event {
-                    // told until it is taken, in order: what was counted is not counted again
-                    let counted = self.counted.entry(worker.clone()).or_default();
-                    if *sequence > *counted {
-                        *counted = *sequence;
-                        self.metrics.call_ended(record);
-                    }
-                }
-                self.calls.do_send(CallEvent { worker, event });
-            }
-        }
-    }
-
-    /// Adds what a worker has refused since its last beat; what it had before its first one, another node counted.
-    fn count_refusals(&mut self, worker: &WorkerId, beat: &Beat) {
-        let now = (beat.refused.clone(), beat.refused_not_recorded);
-        let Some((before, not_recorded)) = self.refusals.insert(worker.clone(), now) else { return };
-        for (status, calls) in &beat.refused {
-            let new = calls.saturating_sub(before.get(status).copied().unwrap_or(0));
-            if new > 0 {
-                self.metrics.calls_refused(RefusedBy::UmWorker, *status, new);
-            }
-        }
-        self.metrics.refused_not_recorded(RefusedBy::UmWorker, beat.refused_not_recorded.saturating_sub(not_recorded));
-    }
-
-    /// One of those that were asked has answered, or will not.
-    fn answered(&mut self, worker: &WorkerId, number: u64) {
-        for report in &mut self.reports {
-            if report.number <= number {
-                report.missing.remove(worker);
-            }
-        }
-        for report in self.reports.extract_if(.., |report| report.missing.is_empty()) {
-            let _ = report.done.send(());
-        }
-    }
-
     /// Why no calls are taken; `None`: they are.
     fn refusing(&self) -> Option<String> {
         self.refuse.clone().or_else(|| self.out_of_service.clone())
-    }
-
-    fn report(&self) -> ServiceReport {
-        let now = self.environment.now();
-        let current = self.supervision.current();
-        let mut problems: Vec<_> = self.supervision.problem(now).into_iter().chain(self.fault.clone()).collect();
-        if let Some((_, known)) = current {
-            problems.extend(known.beat.problems.iter().cloned());
-        }
-        let workers = self.supervision.workers().map(|(id, known)| WorkerStatus {
-            id: id.0.clone(),
-            pid: known.pid.unwrap_or_default(),
-            port: known.port,
-            state: match known.state {
-                State::Starting => "Starting",
-                State::Current => "Current",
-                State::Draining | State::Killed => "Draining",
-            }
-            .to_owned(),
-            calls: known.beat.calls,
-            rss: known.beat.rss,
-            age_s: now.saturating_duration_since(known.born).as_secs(),
-            generation: known.beat.generation,
-        });
-        ServiceReport {
-            workers: workers.collect(),
-            listeners: current.and_then(|(id, _)| self.listeners.get(id)).cloned().unwrap_or_default(),
-            beats: self.supervision.workers().map(|(_, known)| known.beat.clone()).collect(),
-            problems,
-            deaths: self.supervision.deaths(),
-        }
     }
 }
 
@@ -551,44 +391,6 @@ impl UmService {
 struct Failed {
     worker: WorkerId,
     reason: String,
-}
-
-async fn accept(mut listener: Box<dyn LocalListener>, service: Addr<UmService>) -> std::io::Error {
-    loop {
-        match poll_fn(|cx| listener.poll_accept(cx)).await {
-            Ok(stream) => service.do_send(Connected(stream)),
-            Err(error) => return error,
-        }
-    }
-}
-
-async fn greet(stream: BoxStream, service: Addr<UmService>) {
-    let (mut reader, writer) = link::split(stream);
-    match reader.next().await {
-        Ok(hello @ ToNode::Hello { .. }) => service.do_send(Greeted { hello, reader, writer }),
-        Ok(_) => tracing::warn!("somebody on the workers' socket does not greet"),
-        Err(error) => tracing::debug!(%error, "somebody on the workers' socket is no worker"),
-    }
-}
-
-async fn write(mut writer: Writer<BoxStream>, mut messages: mpsc::UnboundedReceiver<ToWorker>) {
-    while let Some(message) = messages.recv().await {
-        if let Err(error) = writer.send(&message).await {
-            // the reader sees it too, and says so
-            tracing::debug!(%error, "message to a worker not sent");
-            return;
-        }
-    }
-}
-
-async fn read(mut reader: Reader<BoxStream>, worker: WorkerId, connection: u64, service: Addr<UmService>) {
-    loop {
-        let message = reader.next().await;
-        let broken = message.is_err();
-        if service.send(Heard { worker: worker.clone(), connection, message }).await.is_err() || broken {
-            return;
-        }
-    }
 }
 
 impl Actor for UmService {
@@ -615,175 +417,11 @@ impl Actor for UmService {
     }
 }
 
-impl Handler<Connected> for UmService {
-    type Result = ();
-
-    fn handle(&mut self, Connected(stream): Connected, ctx: &mut Self::Context) {
-        ctx.spawn(greet(stream, ctx.address()).into_actor(self));
-    }
-}
-
-impl Handler<Greeted> for UmService {
-    type Result = ();
-
-    fn handle(&mut self, Greeted { hello, reader, writer }: Greeted, ctx: &mut Self::Context) {
-        let ToNode::Hello { worker, pid, version, build, port, generation, draining, age } = hello else { return };
-        tracing::debug!(worker = worker.0, pid, version, port, generation, "UM worker greets");
-        self.last_connection += 1;
-        let connection = self.last_connection;
-        let (down, messages) = mpsc::unbounded_channel();
-        self.links.insert(worker.clone(), Link { connection, down, limit: (0, 0) });
-        ctx.spawn(write(writer, messages).into_actor(self));
-        ctx.spawn(read(reader, worker.clone(), connection, ctx.address()).into_actor(self));
-        self.step(Event::Hello { worker, pid, port, draining, age, build }, ctx);
-    }
-}
-
-impl Handler<Heard> for UmService {
-    type Result = ();
-
-    fn handle(&mut self, Heard { worker, connection, message }: Heard, ctx: &mut Self::Context) {
-        if self.links.get(&worker).is_none_or(|link| link.connection != connection) {
-            return;
-        }
-        match message {
-            Ok(message) => self.hear(worker, message, ctx),
-            Err(error) => {
-                tracing::debug!(worker = worker.0, %error, "link to a worker");
-                self.links.remove(&worker);
-                self.answered(&worker, u64::MAX);
-                self.step(Event::LinkLost { worker }, ctx);
-                self.look(ctx);
-            }
-        }
-    }
-}
-
 impl Handler<Failed> for UmService {
     type Result = ();
 
     fn handle(&mut self, Failed { worker, reason }: Failed, ctx: &mut Self::Context) {
         self.step(Event::StartFailed { worker, reason }, ctx);
-    }
-}
-
-impl Handler<Watch> for UmService {
-    type Result = ();
-
-    fn handle(&mut self, Watch(watcher): Watch, _: &mut Self::Context) {
-        watcher.do_send(self.told.clone());
-        self.watchers.push(watcher);
-    }
-}
-
-impl Handler<NewGeneration> for UmService {
-    type Result = ();
-
-    fn handle(&mut self, organisation: NewGeneration, _: &mut Self::Context) {
-        self.snapshot = organisation.snapshot();
-        self.tell_all(&ToWorker::Configuration(self.snapshot.clone()));
-        self.max_calls = max_calls(&organisation.directory, &self.settings.node, self.own_max_calls);
-        self.share_limits();
-        self.tell_watchers();
-    }
-}
-
-impl Handler<Recycle> for UmService {
-    type Result = ();
-
-    fn handle(&mut self, _: Recycle, ctx: &mut Self::Context) {
-        self.step(Event::Recycle, ctx);
-    }
-}
-
-impl Handler<DropCalls> for UmService {
-    type Result = ();
-
-    fn handle(&mut self, DropCalls(which): DropCalls, _: &mut Self::Context) {
-        self.tell_all(&ToWorker::DropCalls(which));
-    }
-}
-
-impl Handler<Refuse> for UmService {
-    type Result = ();
-
-    fn handle(&mut self, Refuse(why): Refuse, _: &mut Self::Context) {
-        self.refuse = why;
-        self.tell_all(&ToWorker::Refuse(self.refusing()));
-    }
-}
-
-impl Handler<ComponentsChanged> for UmService {
-    type Result = ();
-
-    fn handle(&mut self, ComponentsChanged(states): ComponentsChanged, _: &mut Self::Context) {
-        self.out_of_service = states.refusal(Component::UnifiedMessaging);
-        self.tell_all(&ToWorker::Refuse(self.refusing()));
-    }
-}
-
-impl Handler<Tell> for UmService {
-    type Result = ();
-
-    fn handle(&mut self, Tell { worker, message }: Tell, _: &mut Self::Context) {
-        self.tell(&worker, message);
-    }
-}
-
-impl Handler<Trace> for UmService {
-    type Result = ();
-
-    fn handle(&mut self, Trace(order): Trace, _: &mut Self::Context) {
-        match &order {
-            TraceOrder::Next(next) => self.traced = Some(next.clone()),
-            TraceOrder::NoMore | TraceOrder::Nothing => self.traced = None,
-            TraceOrder::Call { .. } | TraceOrder::Follow { .. } => {}
-        }
-        self.tell_all(&ToWorker::Trace(order));
-    }
-}
-
-impl Handler<Retire> for UmService {
-    type Result = ();
-
-    fn handle(&mut self, Retire { stop }: Retire, ctx: &mut Self::Context) {
-        self.step(Event::Retire, ctx);
-        if stop {
-            self.tell_all(&ToWorker::Stop);
-        }
-    }
-}
-
-impl Handler<GetReport> for UmService {
-    type Result = ResponseActFuture<Self, ServiceReport>;
-
-    fn handle(&mut self, _: GetReport, _: &mut Self::Context) -> Self::Result {
-        self.last_report += 1;
-        let number = self.last_report;
-        let (done, answered) = oneshot::channel();
-        self.tell_all(&ToWorker::Report { number });
-        // one that is not ready yet has nothing to say
-        let missing: BTreeSet<_> =
-            self.links.keys().filter(|worker| self.listeners.contains_key(*worker)).cloned().collect();
-        if !missing.is_empty() {
-            self.reports.push(Report { number, missing, done });
-        }
-        let waiting = async move { drop(tokio::time::timeout(ANSWER_WITHIN, answered).await) };
-        Box::pin(waiting.into_actor(self).map(move |(), service, _| {
-            service.reports.retain(|report| report.number != number);
-            service.report()
-        }))
-    }
-}
-
-impl Handler<UntilReady> for UmService {
-    type Result = ResponseFuture<Result<(), String>>;
-
-    fn handle(&mut self, _: UntilReady, _: &mut Self::Context) -> Self::Result {
-        let (tell, answer) = oneshot::channel();
-        self.starting.push(tell);
-        self.answer_those_who_wait();
-        Box::pin(async move { answer.await.unwrap_or_else(|_| Err("the UM service has ended".to_owned())) })
     }
 }
 

@@ -2,7 +2,6 @@
 //! Knows: validated objects (`load` made them), addresses, numbers. Must not: decide what a call is (that is `resolve`).
 //! Every lookup of a call takes a fixed number of steps, however many mailboxes there are.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -14,16 +13,19 @@ use super::{
     Whereabouts,
 };
 
+/// Looked up for every call. The keys are an administrator's, so a hash that is fast may be one that is known.
+type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::FixedState>;
+
 /// The organisation, validated and indexed.
 #[derive(Debug, Clone, Default)]
 pub struct Directory {
     objects: Objects,
     dial_plans: HashMap<String, Arc<DialPlan>>,
     aliases: HashMap<String, Arc<Mailbox>>,
-    /// By plan.
-    users: HashMap<String, Users>,
-    /// By gateway.
-    links: HashMap<String, Links>,
+    /// By plan, as its object spells its name.
+    users: HashMap<Name, Users>,
+    /// By gateway, in the same way.
+    links: HashMap<Name, Links>,
     gateways: HashMap<IpAddr, Vec<Arc<IpGateway>>>,
     located: HashMap<HostName, Whereabouts>,
 }
@@ -60,6 +62,8 @@ pub(super) struct Links {
     pub plans: Vec<Arc<HuntGroup>>,
     /// Access numbers of those plans.
     access_numbers: HashMap<String, Arc<HuntGroup>>,
+    /// Some of them are SIP addresses.
+    has_addresses: bool,
 }
 
 impl Directory {
@@ -176,7 +180,7 @@ impl Directory {
         for plan in &directory.objects.dial_plans {
             let contexts = plan.equivalent_dial_plan_phone_contexts.iter();
             let equivalents = contexts.filter_map(|context| directory.plan_of_context(context)).collect();
-            directory.users.insert(plan.name.key(), Users { equivalents, ..Users::default() });
+            directory.users.insert(plan.name.clone(), Users { equivalents, ..Users::default() });
         }
         directory.index_mailboxes();
         directory.index_hunt_groups();
@@ -187,7 +191,7 @@ impl Directory {
     fn index_mailboxes(&mut self) {
         for mailbox in &self.objects.mailboxes {
             self.aliases.insert(mailbox.alias.key(), mailbox.clone());
-            let Some(users) = self.users.get_mut(&mailbox.dial_plan().name.key()) else { continue };
+            let Some(users) = self.users.get_mut(&mailbox.dial_plan().name) else { continue };
             let each = || std::iter::repeat(mailbox.clone());
             users.extensions.extend(mailbox.extensions.iter().cloned().zip(each()));
             users.numbers.extend(mailbox.e164_numbers.iter().cloned().zip(each()));
@@ -197,15 +201,17 @@ impl Directory {
 
     fn index_hunt_groups(&mut self) {
         for group in &self.objects.hunt_groups {
-            let links = self.links.entry(group.ip_gateway.name.key()).or_default();
+            let links = self.links.entry(group.ip_gateway.name.clone()).or_default();
             let pilots = group.pilot_identifier.iter();
             links.pilots.extend(pilots.map(|pilot| (pilot.key().to_owned(), group.clone())));
+            links.has_addresses |= group.pilot_identifier.iter().any(|pilot| pilot.key().contains('@'));
             if group.pilot_identifier.is_empty() {
                 links.catch_all = Some(group.clone());
             }
             if links.plans.iter().all(|known| known.dial_plan.name != group.dial_plan.name) {
                 links.plans.push(group.clone());
                 for number in &group.dial_plan.access_telephone_numbers {
+                    links.has_addresses |= number.key().contains('@');
                     links.access_numbers.entry(number.key().to_owned()).or_insert_with(|| group.clone());
                 }
             }
@@ -237,7 +243,7 @@ impl Directory {
 
     /// `None`: the gateway has no hunt group.
     pub(super) fn links_of(&self, gateway: &IpGateway) -> Option<&Links> {
-        self.links.get(&gateway.name.key())
+        self.links.get(&gateway.name)
     }
 
     /// The mailbox of a plan that a user part (and host, where there is one) names.
@@ -248,7 +254,7 @@ impl Directory {
         host: Option<&str>,
         sureness: Match,
     ) -> Option<&Arc<Mailbox>> {
-        let users = self.users.get(&plan.name.key())?;
+        let users = self.users.get(&plan.name)?;
         let by_address = || users.address(user, host);
         let Some(number) = Number::parse(user) else { return by_address() };
         match plan.uri_type {
@@ -269,7 +275,7 @@ impl Directory {
     pub(super) fn caller_of(&self, plan: &DialPlan, user: &str, host: Option<&str>) -> Option<&Arc<Mailbox>> {
         let own = self.user_of(plan, user, host, Match::Exact);
         own.or_else(|| {
-            let equivalents = &self.users.get(&plan.name.key())?.equivalents;
+            let equivalents = &self.users.get(&plan.name)?.equivalents;
             equivalents.iter().find_map(|plan| self.user_of(plan, user, host, Match::Exact))
         })
     }
@@ -299,7 +305,7 @@ impl Users {
 impl Links {
     /// The group whose pilot, or whose plan's access number, was called.
     pub fn group_of(&self, user: &str, host: Option<&str>) -> Option<&Arc<HuntGroup>> {
-        let address = host.map(|host| fold(&format!("{user}@{host}")));
+        let address = host.filter(|_| self.has_addresses).map(|host| fold(&format!("{user}@{host}")));
         let keys = [PilotNumber::number_key(user), address];
         let keys = || keys.iter().flatten();
         let pilot = keys().find_map(|key| self.pilots.get(key));

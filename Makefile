@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 
-.PHONY: run build test check peers bench bench-router bench-refresh prompts man
+.PHONY: run build test check peers bench bench-router bench-refresh bench-recycle prompts man
 
 run: build ## build, start the node with config/ as shipped
 	@target/release/ringpost serve
@@ -31,6 +31,9 @@ bench-router: build ## what a redirected call costs beside Kamailio; docs/PERFOR
 
 bench-refresh: build ## how long a change of a large organisation takes; docs/PERFORMANCE.md keeps the figures
 	@benches/refresh/run
+
+bench-recycle: build ## calls while workers are replaced: none may fail
+	@benches/recycle/run
 
 prompts: ## render prompts/*/catalogue.toml to sound files (needs what docs/prompts.md names)
 	scripts/render-prompts

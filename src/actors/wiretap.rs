@@ -12,9 +12,10 @@ use actix::prelude::*;
 use super::call_events::CallHappened;
 use crate::engine::Environment;
 use crate::engine::environment::{DatagramSocket, Exchange, OneByOne};
-use crate::protocol::sip::tap::{Tap, Wanted, without_keys};
+use crate::protocol::sip::tap::{Most, Tap, Wanted, without_keys};
 use crate::protocol::sip::{Flow, Transport};
 use crate::records::trace::{TraceOrder, TracedMessage};
+use crate::records::traces;
 
 /// Longer than any call (MaxCallDuration is 120 minutes at most).
 pub const LONGEST_CALL: Duration = Duration::from_secs(3 * 3600);
@@ -36,7 +37,8 @@ struct Shared {
 impl Wiretap {
     /// `silence`: a call that sends nothing for so long is over.
     pub fn new(environment: Arc<dyn Environment>, events: Recipient<CallHappened>, silence: Duration) -> Wiretap {
-        let tap = Mutex::new(Tap::new(silence));
+        let most = Most { messages: traces::MESSAGES, octets: traces::OCTETS };
+        let tap = Mutex::new(Tap::new(silence, most));
         Wiretap(Some(Arc::new(Shared { on: AtomicBool::new(false), tap, environment, events })))
     }
 

@@ -132,9 +132,18 @@ impl Node {
 
     /// SIGTERM, and waits for the end of it.
     pub fn terminate(&mut self) -> ExitStatus {
+        self.ask_to_terminate();
+        self.child.wait().unwrap()
+    }
+
+    /// SIGTERM.
+    pub fn ask_to_terminate(&self) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-        self.child.wait().unwrap()
+    }
+
+    pub fn has_not_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     pub fn wait_until_ready(&self) {

@@ -31,6 +31,35 @@ fn sip_and_rtp_of_a_call_are_well_formed_and_rtp_is_even() {
     assert_even(&rtp, seen.lateness);
 }
 
+/// What an administrator gets of a traced call is a capture as good as one of the wire.
+#[test]
+fn the_trace_of_a_call_is_a_capture_that_tshark_reads() {
+    require("tshark", "tshark");
+    let node = Node::start();
+    let run = |arguments: &[&str]| {
+        let output = node.command(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    for sipp in [Sipp::new(&node, "leave-message"), Sipp::new(&node, "leave-message").over_tcp()] {
+        run(&["active-calls", "trace", "--next", "1"]);
+        sipp.run();
+        let file = temporary_folder("trace").join("call.pcap");
+        run(&["active-calls", "trace", "--pcap", file.to_str().unwrap()]);
+        let seen = Seen { lateness: 0.0, file, sip_port: node.sip().port() };
+        seen.assert_well_formed();
+        for (filter, messages) in [
+            ("sip.Request-Line contains \"INVITE\"", 1),
+            ("sip.Request-Line contains \"ACK\"", 1),
+            ("sip.Request-Line contains \"INFO\"", 1),
+            ("sip.Request-Line contains \"BYE\"", 1),
+            ("sip.Status-Code == 200", 3),
+            ("sdp", 2),
+        ] {
+            assert_eq!(seen.count(filter), messages, "{filter} of {}", seen.file.display());
+        }
+    }
+}
+
 #[test]
 fn sip_over_tcp_is_well_formed() {
     let node = Node::start();

@@ -289,3 +289,24 @@ fn a_node_that_is_terminated_waits_for_its_calls_and_takes_its_worker_with_it() 
     node.wait_until_ready();
     judge(&node.mails_when_idle(), &calls, 3.5..=4.5);
 }
+
+#[test]
+fn a_node_that_is_terminated_twice_ends_at_once_and_keeps_what_was_recorded() {
+    let mut node = Node::start();
+    let worker = node.worker();
+    let calls = thread::scope(|scope| {
+        let callers = Callers::speak(scope, worker, Duration::from_secs(60));
+        thread::sleep(Duration::from_secs(4));
+        node.ask_to_terminate();
+        thread::sleep(Duration::from_secs(1));
+        assert!(node.has_not_ended(), "it waits for its calls");
+        let asked = Instant::now();
+        assert!(node.terminate().success());
+        assert!(asked.elapsed() < Duration::from_secs(8), "it waits no longer: {:?}", asked.elapsed());
+        callers.cut()
+    });
+    assert_eq!(node.worker_pids(), [0; 0], "no process is left");
+    node.restart();
+    node.wait_until_ready();
+    judge(&node.mails_when_idle(), &calls, 4.0..=6.5);
+}

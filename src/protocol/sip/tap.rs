@@ -16,9 +16,6 @@ use super::{HeaderName, Message, NameAddr, Request};
 
 /// So many calls are watched at once; one more takes the place of the one that was silent for longest.
 pub const CALLS: usize = 50;
-/// Of each call so many messages and octets are seen; then the rest of it is not.
-pub const MESSAGES: usize = 400;
-pub const OCTETS: usize = 1 << 20;
 /// Copies still come for so long after a call has ended (RFC 3261 17: 64 times T1), and a little longer.
 const AFTERWARDS: Duration = Duration::from_secs(35);
 
@@ -32,9 +29,17 @@ pub struct Wanted {
     pub number: Option<String>,
 }
 
+/// So much of each call is seen, and the message that is too many: who keeps them then knows that there was more.
+#[derive(Debug, Clone, Copy)]
+pub struct Most {
+    pub messages: usize,
+    pub octets: usize,
+}
+
 /// The calls that are watched.
 #[derive(Debug)]
 pub struct Tap {
+    most: Most,
     calls: BTreeMap<String, Watched>,
     wanted: Option<Wanted>,
     /// A call that is silent for so long is over, whoever should have said so.
@@ -52,8 +57,8 @@ struct Watched {
 }
 
 impl Tap {
-    pub fn new(silence: Duration) -> Tap {
-        Tap { calls: BTreeMap::new(), wanted: None, silence }
+    pub fn new(silence: Duration, most: Most) -> Tap {
+        Tap { most, calls: BTreeMap::new(), wanted: None, silence }
     }
 
     /// True when nothing is watched: no message need be shown to it.
@@ -136,9 +141,10 @@ impl Tap {
         let watched = self.calls.get_mut(call_id)?;
         watched.last = now;
         watched.expected = false;
+        let seen = watched.messages <= self.most.messages && watched.octets <= self.most.octets;
         watched.messages += 1;
         watched.octets += bytes.len();
-        (watched.messages <= MESSAGES && watched.octets <= OCTETS).then(|| call_id.to_owned())
+        seen.then(|| call_id.to_owned())
     }
 }
 
@@ -230,7 +236,7 @@ mod tests {
     }
 
     fn tap() -> (Tap, Instant) {
-        (Tap::new(Duration::from_secs(3600)), Instant::now())
+        (Tap::new(Duration::from_secs(3600), Most { messages: 400, octets: 1 << 20 }), Instant::now())
     }
 
     #[test]
@@ -294,8 +300,13 @@ mod tests {
         let (mut tap, now) = tap();
         tap.watch(now, "a");
         let info = message("INFO sip:um SIP/2.0", "a");
-        let seen = (0..2 * MESSAGES).filter(|_| tap.received(now, &info, PBX).is_some()).count();
-        assert_eq!(seen, MESSAGES);
+        let seen = (0..2000).filter(|_| tap.received(now, &info, PBX).is_some()).count();
+        assert_eq!(seen, 401, "and the one that is too many");
+        tap.watch(now, "b");
+        let mut long = message("INFO sip:um SIP/2.0", "b");
+        long.resize(300_000, b' ');
+        let seen = (0..10).filter(|_| tap.received(now, &long, PBX).is_some()).count();
+        assert_eq!(seen, 4, "the fourth is over the limit, and told for that");
         for number in 0..3 * CALLS {
             tap.watch(now + Duration::from_secs(number as u64), &format!("call {number}"));
         }

@@ -2,6 +2,7 @@
 //! Knows: validated objects (`load` made them), addresses, numbers. Must not: decide what a call is (that is `resolve`).
 //! Every lookup of a call takes a fixed number of steps, however many mailboxes there are.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -306,8 +307,8 @@ impl Links {
     /// The group whose pilot, or whose plan's access number, was called.
     pub fn group_of(&self, user: &str, host: Option<&str>) -> Option<&Arc<HuntGroup>> {
         let address = host.filter(|_| self.has_addresses).map(|host| fold(&format!("{user}@{host}")));
-        let keys = [PilotNumber::number_key(user), address];
-        let keys = || keys.iter().flatten();
+        let keys = [PilotNumber::number_key(user), address.map(Cow::Owned)];
+        let keys = || keys.iter().flatten().map(AsRef::<str>::as_ref);
         let pilot = keys().find_map(|key| self.pilots.get(key));
         pilot.or_else(|| keys().find_map(|key| self.access_numbers.get(key)))
     }

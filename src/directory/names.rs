@@ -1,7 +1,7 @@
 //! Names, numbers and addresses of the directory as types: parsed once at the edge, valid from then on.
 //! Knows: text and the rules of Exchange, E.164, RFC 5322 and BCP 47 for it. Must not: know the objects that bear them.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::str::FromStr;
 
@@ -111,11 +111,16 @@ impl PilotNumber {
     }
 
     /// The key of a called user part that is a number; `None` when it is none.
-    pub(super) fn number_key(user: &str) -> Option<String> {
+    pub(super) fn number_key(user: &str) -> Option<Cow<'_, str>> {
+        let dialable = |byte: u8| byte.is_ascii_digit() || byte == b'*' || byte == b'#';
+        let dialled = |text: &str| !text.is_empty() && text.bytes().all(dialable);
+        let plain = user.strip_prefix('+').unwrap_or(user);
+        if dialled(plain) {
+            return Some(Cow::Borrowed(plain));
+        }
         let bare = strip_punctuation(user);
         let digits = bare.strip_prefix('+').unwrap_or(&bare);
-        let dialable = |c: char| c.is_ascii_digit() || c == '*' || c == '#';
-        (!digits.is_empty() && digits.chars().all(dialable)).then(|| digits.to_owned())
+        dialled(digits).then(|| Cow::Owned(digits.to_owned()))
     }
 }
 
@@ -280,7 +285,9 @@ impl FromStr for PilotNumber {
 
     fn from_str(text: &str) -> Result<PilotNumber, Invalid> {
         let bare = strip_scheme(text, &["tel:"]);
-        let key = PilotNumber::number_key(bare).or_else(|| bare.parse::<SipAddress>().ok().map(|address| address.0));
+        let key = PilotNumber::number_key(bare)
+            .map(Cow::into_owned)
+            .or_else(|| bare.parse::<SipAddress>().ok().map(|address| address.0));
         match key {
             Some(key) if text.chars().count() <= 64 => Ok(PilotNumber { text: text.to_owned(), key }),
             _ => Err(Invalid(format!(

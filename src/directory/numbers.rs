@@ -25,6 +25,9 @@ const SHORTEST_PUBLIC_NUMBER: usize = 7;
 impl Number {
     /// `1001`, `+1 (425) 555-0123`, `tel:1001;phone-context=…`, `5201;phone-context=…`; `None` for anything else.
     pub fn parse(user: &str) -> Option<Number> {
+        if all_digits(user) {
+            return Some(Number { digits: user.to_owned(), international: false });
+        }
         let bare = strip_scheme(user, &["tel:"]).split(';').next().unwrap_or_default();
         let bare = strip_punctuation(bare);
         let digits = bare.strip_prefix('+').unwrap_or(&bare);

@@ -210,7 +210,12 @@ pub(super) fn tag_of(seed: u64, call_id: &str, from: &str, via: &str) -> String 
     format!("{:016x}", hash(hash(hash(seed, call_id), from), via))
 }
 
-/// FNV-1a, mixed so that parts cannot run into each other.
+/// FNV-1a by eight octets, mixed so that parts cannot run into each other.
 pub(super) fn hash(seed: u64, text: &str) -> u64 {
-    mix(text.bytes().fold(mix(!seed), |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)))
+    let step = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29);
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let hash = words.iter().fold(mix(!seed), |hash, word| step(hash, u64::from_le_bytes(*word)));
+    let mut last = [0; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    mix(step(hash, u64::from_le_bytes(last)) ^ text.len() as u64)
 }

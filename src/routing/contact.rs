@@ -19,8 +19,9 @@ pub(super) const CALLED: &str = "called";
 /// Writes the URI, without angle brackets.
 pub(super) fn write(out: &mut String, called: &Uri, target: &Target, transport: Transport) {
     out.push_str("sip:");
-    if let Some(user) = called.user() {
-        out.push_str(&escape(&user));
+    let user = called.user();
+    if let Some(user) = &user {
+        out.push_str(&escape(user));
         out.push('@');
     }
     write_host(out, &target.place.host);
@@ -36,7 +37,7 @@ pub(super) fn write(out: &mut String, called: &Uri, target: &Target, transport: 
     }
     if let Some(first) = called.param(CALLED) {
         let _ = write!(out, ";{CALLED}={}", escape(&first));
-    } else if let (Some(user), Some(host)) = (called.user(), called.host())
+    } else if let (Some(user), Some(host)) = (user, called.host())
         && called.scheme() != Scheme::Tel
         && !(is_number(&user) && host.parse::<IpAddr>().is_ok())
     {

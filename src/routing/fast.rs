@@ -7,19 +7,24 @@
 
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::LazyLock;
 
 use memchr::{memchr, memchr2, memmem};
 
 use super::answer::{Answer, hash, tag_of};
 use super::decision::decide;
-use super::understand::{called, diverted_from};
+use super::understand::{called, diverted_from, reason_for_call};
 use super::view::View;
 use super::{Role, contact, proxy};
 use crate::directory::{CallFacts, DivertedFrom, resolve};
-use crate::protocol::sip::diversion::Diversion;
+use crate::protocol::sip::diversion::{Diversion, DiversionReason};
 use crate::protocol::sip::headers::split_list;
 use crate::protocol::sip::screen::MAX_URI;
 use crate::protocol::sip::{Flow, Transport, Uri};
+
+/// The end of `Route` and `Record-Route`, and what marks a Via of ours: searched for in every ACK.
+static ROUTE: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new(b"oute"));
+static OWN_MARK: LazyLock<memmem::Finder> = LazyLock::new(|| memmem::Finder::new(proxy::MARK.as_bytes()));
 
 /// More header lines or Vias than that are unusual.
 const MAX_LINES: usize = 100;
@@ -46,8 +51,8 @@ struct Invite<'m> {
 pub(super) fn answer(view: &View, role: Role, bytes: &[u8], flow: Flow, out: &mut Vec<u8>) -> Option<Answer> {
     if bytes.starts_with(b"ACK ") {
         // one with a Route, or from another router, may be one that goes on
-        let goes_on = |part: &[u8]| memmem::find(bytes, part).is_some();
-        let absorbed = !goes_on(b"oute") && !goes_on(proxy::MARK.as_bytes()) && !proxy::forwards(view, flow.remote);
+        let goes_on = || ROUTE.find(bytes).is_some() || OWN_MARK.find(bytes).is_some();
+        let absorbed = !proxy::forwards(view, flow.remote) && !goes_on();
         return absorbed.then_some(Answer::Nothing);
     }
     if !bytes.starts_with(b"INVITE ") {
@@ -116,29 +121,33 @@ impl<'m> Invite<'m> {
         if bytes.len() > crate::protocol::sip::message::MAX_MESSAGE {
             return None;
         }
-        let (start, mut rest) = next_line(bytes)?;
+        // the body may be anything; the lines before it may not
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => std::str::from_utf8(bytes.get(..error.valid_up_to())?).ok()?,
+        };
+        let (start, mut rest) = next_line(text)?;
         let uri = start.strip_prefix("INVITE ")?.strip_suffix(" SIP/2.0")?;
         let known = uri.starts_with("sip:") || uri.starts_with("tel:");
         if !known || uri.len() > MAX_URI || uri.contains(char::is_whitespace) {
             return None;
         }
+        let whole = text.len();
         let mut invite = Invite { uri, ..Invite::default() };
         let mut length = None;
         for _ in 0..MAX_LINES {
             let (text, after) = next_line(rest)?;
             rest = after;
             if text.is_empty() {
-                let body = length.unwrap_or(rest.len());
-                return (body <= rest.len() && invite.is_sound(body > 0)).then_some(invite);
+                let there = bytes.len() - (whole - rest.len());
+                let body = length.unwrap_or(there);
+                return (body <= there && invite.is_sound(body > 0)).then_some(invite);
             }
             let (name, value) = text.split_at_checked(memchr(b':', text.as_bytes())?)?;
             if name.is_empty() || name.bytes().any(|byte| byte <= b' ' || byte >= 0x7f) {
                 return None;
             }
-            let value = value.get(1..)?.trim();
-            // no other length is that of a name that is looked at
-            let known = matches!(name.len(), 1..=4 | 7 | 9 | 12 | 14 | 16 | 19);
-            match if known { invite.take(name, value)? } else { None } {
+            match invite.take(name, value.get(1..)?)? {
                 Some(_) if length.is_some() => return None,
                 Some(first) => length = Some(first),
                 None => {}
@@ -149,44 +158,57 @@ impl<'m> Invite<'m> {
 
     /// Keeps what is looked at. `None`: unusual; `Some(Some(…))`: a Content-Length.
     fn take(&mut self, name: &str, value: &'m str) -> Option<Option<usize>> {
-        let is = |long: &str, compact: &str| name.eq_ignore_ascii_case(long) || name.eq_ignore_ascii_case(compact);
-        if is("Via", "v") {
-            *self.vias.get_mut(self.via_count)? = one_line(value)?;
-            self.via_count += 1;
-        } else if is("From", "f") {
-            once(&mut self.from, address(value)?)?;
-        } else if is("To", "t") {
-            let after = address(value)?;
-            once(&mut self.to, after)?;
-            let params = value.rsplit_once('>').map_or(value, |(_, params)| params);
-            // within a dialog
-            if memchr2(b't', b'T', params.as_bytes()).is_some() && value.contains('>') {
-                return None;
+        match field(name) {
+            Field::Other => {}
+            Field::Odd => return None,
+            Field::History => self.history = true,
+            Field::Via => {
+                *self.vias.get_mut(self.via_count)? = one_line(value.trim())?;
+                self.via_count += 1;
             }
-        } else if is("Call-ID", "i") {
-            once(&mut self.call_id, one_line(value)?)?;
-        } else if is("CSeq", "CSeq") {
-            let digits = one_line(value)?.strip_suffix(" INVITE")?;
-            let number = !digits.is_empty() && digits.len() < 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
-            once(&mut self.cseq, number.then_some(value)?)?;
-        } else if is("Contact", "m") {
-            address(value)?;
-            self.contact = true;
-        } else if is("Max-Forwards", "Max-Forwards") {
-            let hops: u16 = value.parse().ok().filter(|hops| (1..=255).contains(hops))?;
-            let plain = !value.starts_with('+') && hops > 0 && !self.max_forwards;
-            self.max_forwards = plain.then_some(true)?;
-        } else if is("Content-Length", "l") {
-            let plain = value.len() < 6 && value.bytes().all(|byte| byte.is_ascii_digit());
-            return plain.then(|| value.parse().ok()).flatten().map(Some);
-        } else if is("Content-Type", "c") {
-            once(&mut self.content_type, one_line(value)?)?;
-        } else if is("Diversion", "Diversion") {
-            self.diversions.extend(split_list(one_line(value)?).map(Diversion::parse).filter_map(diverted_from));
-        } else if is("History-Info", "History-Info") {
-            self.history = true;
-        } else if is("Require", "e") || is("Content-Encoding", "Content-Disposition") {
-            return None;
+            Field::From => once(&mut self.from, address(value.trim())?.0)?,
+            Field::To => {
+                let (value, _, params) = address(value.trim())?;
+                once(&mut self.to, value)?;
+                // within a dialog
+                if memchr2(b't', b'T', params.as_bytes()).is_some() {
+                    return None;
+                }
+            }
+            Field::CallId => once(&mut self.call_id, one_line(value.trim())?)?,
+            Field::CSeq => {
+                let value = one_line(value.trim())?;
+                let digits = value.strip_suffix(" INVITE")?;
+                let number =
+                    !digits.is_empty() && digits.len() < 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
+                once(&mut self.cseq, number.then_some(value)?)?;
+            }
+            Field::Contact => {
+                address(value.trim())?;
+                self.contact = true;
+            }
+            Field::MaxForwards => {
+                let value = value.trim();
+                let hops: u16 = value.parse().ok().filter(|hops| (1..=255).contains(hops))?;
+                let plain = !value.starts_with('+') && hops > 0 && !self.max_forwards;
+                self.max_forwards = plain.then_some(true)?;
+            }
+            Field::ContentLength => {
+                let value = value.trim();
+                let plain = value.len() < 6 && value.bytes().all(|byte| byte.is_ascii_digit());
+                return plain.then(|| value.parse().ok()).flatten().map(Some);
+            }
+            Field::ContentType => once(&mut self.content_type, one_line(value.trim())?)?,
+            Field::Diversion => {
+                let value = one_line(value.trim())?;
+                match address(value) {
+                    Some((_, uri, params)) => self.diversions.extend(plain_diversion(uri, params)),
+                    None => {
+                        let all = split_list(value).map(Diversion::parse);
+                        self.diversions.extend(all.filter_map(diverted_from));
+                    }
+                }
+            }
         }
         Some(None)
     }
@@ -199,16 +221,82 @@ impl<'m> Invite<'m> {
     }
 }
 
+/// A header field, as far as it decides about the answer.
+enum Field {
+    Via,
+    From,
+    To,
+    CallId,
+    CSeq,
+    Contact,
+    MaxForwards,
+    ContentLength,
+    ContentType,
+    Diversion,
+    History,
+    /// The message is not one of the usual ones.
+    Odd,
+    /// Is not looked at.
+    Other,
+}
+
+/// By length and first letter there is one name at most that it can be.
+fn field(name: &str) -> Field {
+    let first = name.as_bytes().first().map_or(0, u8::to_ascii_lowercase);
+    let (full, field) = match (name.len(), first) {
+        (1, b'v') => return Field::Via,
+        (1, b'f') => return Field::From,
+        (1, b't') => return Field::To,
+        (1, b'i') => return Field::CallId,
+        (1, b'm') => return Field::Contact,
+        (1, b'l') => return Field::ContentLength,
+        (1, b'c') => return Field::ContentType,
+        // Content-Encoding
+        (1, b'e') => return Field::Odd,
+        (3, b'v') => ("via", Field::Via),
+        (4, b'f') => ("from", Field::From),
+        (2, b't') => ("to", Field::To),
+        (7, b'c') if name.eq_ignore_ascii_case("contact") => return Field::Contact,
+        (7, b'c') => ("call-id", Field::CallId),
+        (4, b'c') => ("cseq", Field::CSeq),
+        (12, b'm') => ("max-forwards", Field::MaxForwards),
+        (14, b'c') => ("content-length", Field::ContentLength),
+        (12, b'c') => ("content-type", Field::ContentType),
+        (9, b'd') => ("diversion", Field::Diversion),
+        (12, b'h') => ("history-info", Field::History),
+        (7, b'r') => ("require", Field::Odd),
+        (16, b'c') => ("content-encoding", Field::Odd),
+        (19, b'c') => ("content-disposition", Field::Odd),
+        _ => return Field::Other,
+    };
+    if name.eq_ignore_ascii_case(full) { field } else { Field::Other }
+}
+
+/// Of a value without quotes: what [`Diversion::parse`] reads of it.
+fn plain_diversion(uri: &str, params: &str) -> Option<DivertedFrom> {
+    let uri = Uri::parse(uri);
+    let named = |param: &'_ str| {
+        let (name, value) = param.split_once('=').unwrap_or((param, ""));
+        name.trim().eq_ignore_ascii_case("reason").then(|| value.trim().to_owned())
+    };
+    let reason = params.split(';').find_map(named).unwrap_or_default();
+    Some(DivertedFrom {
+        user: uri.user()?,
+        host: uri.host(),
+        reason: reason_for_call(&DiversionReason::parse(&reason)),
+    })
+}
+
 /// A line that ends as the RFC says, without its end, and what follows.
-fn next_line(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let end = memchr(b'\n', bytes)?;
-    let (line, rest) = (bytes.get(..end)?, bytes.get(end + 1..)?);
-    let line = line.strip_suffix(b"\r")?;
+fn next_line(text: &str) -> Option<(&str, &str)> {
+    let end = memchr(b'\n', text.as_bytes())?;
+    let (line, rest) = (text.get(..end)?, text.get(end + 1..)?);
+    let line = line.strip_suffix('\r')?;
     // one that begins with white space belongs to the one before
-    if matches!(line.first(), Some(b' ' | b'\t')) {
+    if matches!(line.as_bytes().first(), Some(b' ' | b'\t')) {
         return None;
     }
-    Some((std::str::from_utf8(line).ok()?, rest))
+    Some((line, rest))
 }
 
 fn one_line(value: &str) -> Option<&str> {
@@ -223,26 +311,29 @@ fn once<'m>(slot: &mut &'m str, value: &'m str) -> Option<()> {
     Some(())
 }
 
-/// `<sip:…>…`, `"Name" <sip:…>…`: what is certainly one address.
-fn address(value: &str) -> Option<&str> {
+/// `<sip:…>…`, `"Name" <sip:…>…`: what is certainly one address; the whole of it, its URI, and what follows that.
+fn address(value: &str) -> Option<(&str, &str, &str)> {
     let value = one_line(value)?;
-    let bracketed = match value.strip_prefix('"') {
+    let quoted = value.strip_prefix('"');
+    let bracketed = match quoted {
         Some(quoted) => {
-            let (name, rest) = quoted.split_once('"')?;
-            if name.contains('\\') || name.starts_with('<') {
+            let (name, rest) = quoted.split_at_checked(memchr(b'"', quoted.as_bytes())?)?;
+            if memchr(b'\\', name.as_bytes()).is_some() || name.starts_with('<') {
                 return None;
             }
-            rest.trim_start()
+            rest.get(1..)?.trim_start()
         }
-        None => value.get(value.find('<')?..)?,
+        None => value.get(memchr(b'<', value.as_bytes())?..)?,
     };
-    let display = value.len() - bracketed.len();
-    let plain = value.starts_with('"') || value.get(..display)?.bytes().all(|byte| byte != b'"' && byte != b',');
-    let uri = bracketed.strip_prefix('<')?;
-    let (uri, params) = uri.split_once('>')?;
+    let display = value.get(..value.len() - bracketed.len())?;
+    let plain = quoted.is_some() || memchr2(b'"', b',', display.as_bytes()).is_none();
+    let inner = bracketed.strip_prefix('<')?;
+    let (uri, params) = inner.split_at_checked(memchr(b'>', inner.as_bytes())?)?;
+    let params = params.get(1..)?;
     let known = uri.starts_with("sip:") || uri.starts_with("sips:") || uri.starts_with("tel:");
     let odd = |text: &str| memchr2(b'"', b'<', text.as_bytes()).is_some();
-    (plain && known && !odd(uri) && !odd(params) && !params.contains(',')).then_some(value)
+    (plain && known && !odd(uri) && !odd(params) && memchr(b',', params.as_bytes()).is_none())
+        .then_some((value, uri, params))
 }
 
 /// The Via that says where the answer goes.

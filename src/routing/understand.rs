@@ -55,7 +55,7 @@ pub(super) fn diverted_from(diversion: Diversion) -> Option<DivertedFrom> {
     Some(DivertedFrom { user: diversion.user?, host: diversion.uri.host(), reason })
 }
 
-fn reason_for_call(reason: &DiversionReason) -> ReasonForCall {
+pub(super) fn reason_for_call(reason: &DiversionReason) -> ReasonForCall {
     match reason {
         DiversionReason::NoAnswer => ReasonForCall::DivertNoAnswer,
         DiversionReason::UserBusy => ReasonForCall::DivertBusy,

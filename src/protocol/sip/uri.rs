@@ -4,18 +4,34 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use memchr::{memchr, memchr2, memrchr};
+
 use super::Transport;
 
 /// A URI. Kept as written, so that it is sent on unchanged; the parts are read from the text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Uri {
     text: String,
+    parts: Parts,
+}
+
+/// Where the parts of the text are, in octets. Looked for once: each part is asked for many times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Parts {
+    scheme: Scheme,
+    /// Behind the scheme and its colon.
+    start: usize,
+    /// The `@` that ends the user part.
+    at: Option<usize>,
+    /// The end of `host:port`.
+    host_end: usize,
 }
 
 impl Uri {
     /// Takes any text; what is no URI we know has scheme [`Scheme::Other`] and no parts.
     pub fn parse(text: &str) -> Uri {
-        Uri { text: text.trim().to_owned() }
+        let text = text.trim();
+        Uri { text: text.to_owned(), parts: Parts::of(text) }
     }
 
     pub fn as_str(&self) -> &str {
@@ -30,7 +46,7 @@ impl fmt::Display for Uri {
 }
 
 /// What kind of URI.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scheme {
     Sip,
     Sips,
@@ -40,13 +56,7 @@ pub enum Scheme {
 
 impl Uri {
     pub fn scheme(&self) -> Scheme {
-        let scheme = self.text.split_once(':').map_or("", |(scheme, _)| scheme);
-        match () {
-            _ if scheme.eq_ignore_ascii_case("sip") => Scheme::Sip,
-            _ if scheme.eq_ignore_ascii_case("sips") => Scheme::Sips,
-            _ if scheme.eq_ignore_ascii_case("tel") => Scheme::Tel,
-            _ => Scheme::Other,
-        }
+        self.parts.scheme
     }
 
     /// The user part without parameters inside it and without password, unescaped
@@ -108,42 +118,63 @@ impl Uri {
     }
 
     fn hierarchical(&self) -> &str {
-        self.text.split_once(':').map_or("", |(_, rest)| rest)
+        self.text.get(self.parts.start..).unwrap_or_default()
     }
 
     /// What stands before the `@` that ends the user part.
     fn user_info(&self) -> Option<&str> {
-        if self.scheme() == Scheme::Tel {
-            return None;
-        }
-        let rest = self.hierarchical();
-        let first = rest.find('@')?;
-        // an @ after ? may belong to a URI header (?Replaces=1@host), but ? may also stand in a user part
-        if let Some((_, after)) = rest.get(..first)?.split_once('?')
-            && names_a_header(after)
-        {
-            return None;
-        }
-        // of several, the last one before the parameters counts: alice@example.com@host;transport=udp
-        let host = rest.get(first + 1..)?;
-        let host_end = host.find([';', '?']).unwrap_or(host.len());
-        let at = host.get(..host_end)?.rfind('@').map_or(first, |at| first + 1 + at);
-        rest.get(..at)
+        self.text.get(self.parts.start..self.parts.at?)
     }
 
     fn after_user(&self) -> &str {
-        match self.user_info() {
-            Some(user) => self.hierarchical().get(user.len() + 1..).unwrap_or_default(),
-            None => self.hierarchical(),
-        }
+        self.text.get(self.parts.host_start()..).unwrap_or_default()
     }
 
     fn host_port(&self) -> Option<&str> {
-        if !matches!(self.scheme(), Scheme::Sip | Scheme::Sips) {
+        if !matches!(self.parts.scheme, Scheme::Sip | Scheme::Sips) {
             return None;
         }
-        self.after_user().split([';', '?']).next()
+        self.text.get(self.parts.host_start()..self.parts.host_end)
     }
+}
+
+impl Parts {
+    fn of(text: &str) -> Parts {
+        let colon = memchr(b':', text.as_bytes());
+        let scheme = match colon.and_then(|colon| text.get(..colon)).unwrap_or_default() {
+            scheme if scheme.eq_ignore_ascii_case("sip") => Scheme::Sip,
+            scheme if scheme.eq_ignore_ascii_case("sips") => Scheme::Sips,
+            scheme if scheme.eq_ignore_ascii_case("tel") => Scheme::Tel,
+            _ => Scheme::Other,
+        };
+        let start = colon.map_or(text.len(), |colon| colon + 1);
+        let rest = text.get(start..).unwrap_or_default();
+        let at = if scheme == Scheme::Tel { None } else { end_of_user(rest).map(|at| start + at) };
+        let parts = Parts { scheme, start, at, host_end: text.len() };
+        let host = parts.host_start();
+        let after = text.get(host..).unwrap_or_default();
+        Parts { host_end: memchr2(b';', b'?', after.as_bytes()).map_or(text.len(), |end| host + end), ..parts }
+    }
+
+    fn host_start(&self) -> usize {
+        self.at.map_or(self.start, |at| at + 1)
+    }
+}
+
+/// The `@` between user part and host.
+fn end_of_user(rest: &str) -> Option<usize> {
+    let first = memchr(b'@', rest.as_bytes())?;
+    // an @ after ? may belong to a URI header (?Replaces=1@host), but ? may also stand in a user part
+    if let Some((_, after)) = rest.get(..first)?.split_once('?')
+        && names_a_header(after)
+    {
+        return None;
+    }
+    // of several, the last one before the parameters counts: alice@example.com@host;transport=udp
+    let host = rest.get(first + 1..)?;
+    let host_end = memchr2(b';', b'?', host.as_bytes()).unwrap_or(host.len());
+    let last = memrchr(b'@', host.get(..host_end)?.as_bytes());
+    Some(last.map_or(first, |last| first + 1 + last))
 }
 
 fn find_param(text: &str, name: &str) -> Option<String> {
@@ -201,12 +232,15 @@ pub fn unescape(text: &str) -> String {
 /// Escapes what may not stand in a user part or a parameter value as it is (RFC 3261 19.1.2): everything but
 /// `unreserved` and a leading or inner `+`.
 pub fn escape(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()+".contains(&byte);
+    if text.bytes().all(plain) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => out.push(char::from(byte)),
-            b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')' | b'+' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
+        match plain(byte) {
+            true => out.push(char::from(byte)),
+            false => out.push_str(&format!("%{byte:02X}")),
         }
     }
     out

@@ -2,7 +2,7 @@
 //! Knows: provider, store, who lives by the directory. Must not: know what an object means, read on an Arbiter.
 //! What cannot be read, or is not valid, changes nothing and is kept for the status.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use actix::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::host_lookup::{Located, LookedUp, locate, look_up};
-use crate::directory::{Directory, DirectoryProvider, Parsed, SourceFile};
+use crate::directory::{Directory, DirectoryProvider, HostName, Parsed, SourceFile};
 use crate::engine::Environment;
 use crate::engine::environment::blocking;
 use crate::link::Snapshot;
@@ -104,8 +104,16 @@ struct Known {
     objects: Arc<Objects>,
     status: ConfigurationStatus,
     store_fault: Option<String>,
-    /// Host names are to be looked up again so long after the last time.
-    names_valid: Option<Duration>,
+    names: Names,
+}
+
+/// The host names in the organisation.
+#[derive(Default)]
+struct Names {
+    /// To be looked up again so long after the last time.
+    valid: Option<Duration>,
+    /// Those that could not be looked up the last time.
+    failed: BTreeSet<HostName>,
 }
 
 pub struct ConfigPoller {
@@ -144,7 +152,8 @@ impl InForce {
         let reading = places.clone();
         let read = blocking(&*places.environment, move || reading.first()).await;
         let (Reading { sources, directory, objects }, before, fault) = read.ok_or(RefreshError::NoAnswer)??;
-        let LookedUp { located, valid } = look_up(&*places.environment, &directory, &[]).await;
+        let LookedUp { located, valid, failed } =
+            look_up(&*places.environment, &directory, &[], &BTreeSet::new()).await;
         let directory = locate(directory, &located);
         let difference = Difference::between(&before.objects, &objects);
         let same = before.sources == sources && before.generation > 0;
@@ -163,7 +172,8 @@ impl InForce {
         let now = places.environment.wall();
         let source = if fault.is_some() { Origin::Store } else { Origin::Provider };
         let status = ConfigurationStatus::of(&organisation, now, source, fault.map_or_else(Vec::new, |f| f.lines()));
-        Ok(InForce(Arc::new(Mutex::new(Known { organisation, objects, status, store_fault, names_valid: valid }))))
+        let names = Names { valid, failed };
+        Ok(InForce(Arc::new(Mutex::new(Known { organisation, objects, status, store_fault, names }))))
     }
 
     pub fn organisation(&self) -> NewGeneration {
@@ -315,13 +325,15 @@ impl Places {
         in_force: InForce,
         subscribers: Vec<Recipient<NewGeneration>>,
     ) -> Outcome {
-        let (known, before, stored) = {
+        let (known, before, stored, told) = {
             let known = in_force.known();
-            (known.organisation.clone(), known.objects.clone(), known.store_fault.is_none())
+            let stored = known.store_fault.is_none();
+            (known.organisation.clone(), known.objects.clone(), stored, known.names.failed.clone())
         };
         let directory = read.as_ref().map_or(&*known.directory, |reading| &reading.directory);
-        let LookedUp { located, valid } = look_up(&*self.environment, directory, &known.located).await;
-        in_force.known().names_valid = valid;
+        let looked_up = look_up(&*self.environment, directory, &known.located, &told).await;
+        let LookedUp { located, valid, failed } = looked_up;
+        in_force.known().names = Names { valid, failed };
         let (sources, directory, objects) = match read {
             Some(Reading { sources, directory, objects }) => (Arc::new(sources), directory, Arc::new(objects)),
             None if located == *known.located => return Ok(Refreshed::of(&known, &Difference::default(), true)),
@@ -342,7 +354,9 @@ impl Places {
             let mut now = in_force.known();
             // names looked up again say nothing of the files
             let (origin, faults) = (now.status.source, std::mem::take(&mut now.status.faults));
+            let last_read = now.status.last_read;
             now.status = ConfigurationStatus::of(&organisation, self.environment.wall(), origin, faults);
+            now.status.last_read = last_read;
             (now.organisation, now.objects, now.store_fault) = (organisation.clone(), objects, store_fault);
         }
         for subscriber in &subscribers {
@@ -490,7 +504,7 @@ impl ConfigPoller {
         if let Some(alarm) = self.names_alarm.take() {
             ctx.cancel_future(alarm);
         }
-        let valid = self.in_force.known().names_valid;
+        let valid = self.in_force.known().names.valid;
         self.names_alarm = valid.map(|valid| ctx.run_later(valid, |_, ctx| ctx.notify(LookUpNames)));
     }
 }

@@ -20,6 +20,8 @@ pub struct LookedUp {
     pub located: Vec<Located>,
     /// Some of it is to be asked again after so long; `None`: there is no name.
     pub valid: Option<Duration>,
+    /// Names that could not be looked up.
+    pub failed: BTreeSet<HostName>,
 }
 
 /// Names asked for at one time.
@@ -29,8 +31,14 @@ const ALL_WITHIN: Duration = Duration::from_secs(10);
 /// What could not be looked up, or is valid for less, is looked up again after so long.
 const SHORTEST: Duration = Duration::from_secs(30);
 
-/// Looks up the gateways and servers that are known by name. A name that cannot be looked up keeps what it had.
-pub async fn look_up(environment: &dyn Environment, directory: &Directory, before: &[Located]) -> LookedUp {
+/// Looks up the gateways and servers that are known by name. A name that cannot be looked up keeps what it had `before`;
+/// it is told of once (`told`: those it was told of).
+pub async fn look_up(
+    environment: &dyn Environment,
+    directory: &Directory,
+    before: &[Located],
+    told: &BTreeSet<HostName>,
+) -> LookedUp {
     let names: BTreeSet<_> = directory.gateway_hosts().chain(directory.server_hosts()).cloned().collect();
     let mut answers: HashMap<HostName, io::Result<Found>> = HashMap::new();
     let all = async {
@@ -52,12 +60,16 @@ pub async fn look_up(environment: &dyn Environment, directory: &Directory, befor
         let silent =
             || Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", ALL_WITHIN.as_secs())));
         let (whereabouts, valid) = match answers.remove(&name).unwrap_or_else(silent) {
-            Ok(found) => (found.whereabouts, found.valid.max(SHORTEST)),
+            // the same answer in another order is the same answer
+            Ok(found) => (found.whereabouts.canonical(), found.valid.max(SHORTEST)),
             Err(error) => {
                 let had = before.iter().find(|(known, _)| *known == name).map(|(_, had)| had.clone());
                 let had = had.unwrap_or_default();
-                let kept = had.addresses.len();
-                tracing::error!(event = "host_unknown", %name, %error, kept, "UM IP gateway or server cannot be looked up");
+                if !told.contains(&name) {
+                    let kept = had.addresses.len();
+                    tracing::error!(event = "host_unknown", %name, %error, kept, "UM IP gateway or server cannot be looked up");
+                }
+                looked_up.failed.insert(name.clone());
                 (had, SHORTEST)
             }
         };

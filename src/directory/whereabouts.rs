@@ -29,7 +29,7 @@ impl Whereabouts {
 
     /// IPv4 addresses written as IPv6 ones become IPv4 ones; the addresses of services are addresses of the name; each
     /// is there once, in an order that does not depend on how they came.
-    pub(super) fn canonical(&self) -> Whereabouts {
+    pub fn canonical(&self) -> Whereabouts {
         let of_services = self.services.iter().map(|service| service.address.ip());
         let mut addresses: Vec<IpAddr> =
             self.addresses.iter().copied().chain(of_services).map(|address| address.to_canonical()).collect();

@@ -94,12 +94,15 @@ async fn services(resolver: &TokioResolver, host: &str, transport: &str) -> Vec<
         _ => None,
     });
     let mut targets: Vec<_> = targets.collect();
-    // by weight alone: the same order every time, which keeps a peer where it is
-    targets.sort_by_key(|target| (target.priority, std::cmp::Reverse(target.weight)));
+    // the heaviest first, and the same order every time, which keeps a peer where it is
+    targets.sort_by_key(|target| {
+        (target.priority, std::cmp::Reverse(target.weight), target.target.to_utf8(), target.port)
+    });
     let mut offers = Vec::new();
     for target in targets.into_iter().take(MOST_TARGETS) {
         // a target nobody knows offers nothing
-        let Ok((addresses, until)) = addresses(resolver, &target.target.to_utf8()).await else { continue };
+        let Ok((mut addresses, until)) = addresses(resolver, &target.target.to_utf8()).await else { continue };
+        addresses.sort();
         let until = until.min(found.valid_until());
         offers.extend(addresses.into_iter().map(|address| Offer {
             priority: target.priority,

@@ -281,6 +281,23 @@ fn a_gateway_known_by_name_moves_with_its_name() {
     call("198.51.100.8").expect(302);
 }
 
+/// Name servers give addresses in turn: that is no news.
+#[test]
+fn the_same_addresses_in_another_order_change_nothing() {
+    let text = branch("address = \"branch.example.test\"");
+    let world = World::with(|beginning| beginning.organisation(&text));
+    world.environment().name("branch.example.test", found(&["198.51.100.7", "198.51.100.8"], &[], 60));
+    world.seconds(31);
+    let generation = world.engine().configuration().generation;
+    let read = world.engine().configuration().last_read;
+    for turn in [["198.51.100.8", "198.51.100.7"], ["198.51.100.7", "198.51.100.8"]] {
+        world.environment().name("branch.example.test", found(&turn, &[], 60));
+        world.seconds(61);
+    }
+    let now = world.engine().configuration();
+    assert_eq!((now.generation, now.last_read), (generation, read), "the files were not read either");
+}
+
 /// RFC 3263: the DNS says where it speaks SIP, unless the directory does.
 #[test]
 fn a_gateway_is_asked_where_the_dns_has_its_sip_service() {

@@ -18,7 +18,7 @@ use crate::mailbox::{CallDetails, Caller, EntryId, Recipient};
 use crate::prompts::GreetingId;
 use crate::protocol::sdp::{Codec, LocalMedia};
 use crate::protocol::sip::calling_party::{CallingParty, calling_party};
-use crate::protocol::sip::dialog::{Refusal, Setup};
+use crate::protocol::sip::dialog::{Own, Refusal, Setup};
 use crate::protocol::sip::{Flow, HeaderName, Request, Status, Transport};
 use crate::routing::{peer_of, understand};
 
@@ -86,33 +86,15 @@ impl Call {
 
     /// What the SIP session starts with.
     pub fn session_setup(&self, incoming: Incoming, equipment: &Equipment) -> Setup {
-        let settings = &equipment.settings;
-        let environment = &equipment.environment;
         let Incoming { transaction, request, flow, local_tag, .. } = incoming;
         // what Contact, and the Via of our own requests, name: never the 0.0.0.0 a socket is bound to
         let local = SocketAddr::new(self.address, flow.local.port());
-        let contact = match flow.transport {
-            Transport::Udp => format!("sip:{local}"),
-            Transport::Tcp => format!("sip:{local};transport=tcp"),
-            Transport::Tls => format!("sip:{local};transport=tls"),
-        };
         Setup {
             transaction,
             invite: request,
             flow: Flow { local, ..flow },
             local_tag,
-            contact,
-            server: settings.server.clone(),
-            session_expires: settings.session_expires,
-            min_se: settings.min_se,
-            media: LocalMedia {
-                address: self.address,
-                port: self.rtp_port,
-                codecs: vec![Codec::Pcmu, Codec::Pcma],
-                dtmf: true,
-                session_id: environment.random_u64() >> 2,
-            },
-            seed: environment.random_u64(),
+            own: own_side(local, flow.transport, self.rtp_port, equipment),
         }
     }
 
@@ -140,6 +122,30 @@ impl Call {
             missed_call_notification: self.mailbox.gets_missed_call_notifications(),
             disk_ok: equipment.spool_state.has_room(),
         }
+    }
+}
+
+/// Our side of a session whose SIP has this local address, and its media this port of it.
+pub(super) fn own_side(local: SocketAddr, transport: Transport, rtp_port: u16, equipment: &Equipment) -> Own {
+    let Equipment { settings, environment, .. } = equipment;
+    let contact = match transport {
+        Transport::Udp => format!("sip:{local}"),
+        Transport::Tcp => format!("sip:{local};transport=tcp"),
+        Transport::Tls => format!("sip:{local};transport=tls"),
+    };
+    Own {
+        contact,
+        server: settings.server.clone(),
+        session_expires: settings.session_expires,
+        min_se: settings.min_se,
+        media: LocalMedia {
+            address: local.ip(),
+            port: rtp_port,
+            codecs: vec![Codec::Pcmu, Codec::Pcma],
+            dtmf: true,
+            session_id: environment.random_u64() >> 2,
+        },
+        seed: environment.random_u64(),
     }
 }
 

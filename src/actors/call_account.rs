@@ -108,7 +108,7 @@ impl Account {
             None => OfferResult::Failed,
         };
         let words = match cause {
-            EndCause::CallerHungUp => GRACEFUL,
+            EndCause::PeerHungUp => GRACEFUL,
             EndCause::WeHungUp => return (made, self.cut.clone().unwrap_or_else(|| GRACEFUL.to_owned())),
             EndCause::Cancelled => return (OfferResult::Failed, "the caller gave up before the answer".to_owned()),
             EndCause::Refused(status) => {
@@ -117,6 +117,9 @@ impl Account {
                     .clone()
                     .unwrap_or_else(|| format!("refused: {} {}", status.code(), status.default_reason()));
                 return (OfferResult::Rejected, why);
+            }
+            EndCause::Declined(status) => {
+                return (OfferResult::Failed, format!("not taken: {} {}", status.code(), status.default_reason()));
             }
             EndCause::NoAck => "the answer was never acknowledged",
             EndCause::NoPrack => "the provisional response was never acknowledged",

@@ -16,6 +16,7 @@ use crate::apps::conversation::{self as app, Outcome};
 use crate::apps::{CallAnswering, KeyPad, KeySource};
 use crate::media::recorder::{RecordEnd, RecordRules};
 use crate::media::stream::{Order, Quality, Stream, StreamConfig, StreamEvent};
+use crate::protocol::sdp::MediaPlan;
 use crate::protocol::sip::dialog::{self as session, EndCause, Session};
 use crate::protocol::sip::endpoint::{self, ClientTransaction, DialogKey, NoResponseCause, ServerTransaction};
 use crate::protocol::sip::{Request, Response};
@@ -59,6 +60,47 @@ pub enum DialogEvent {
     NoAck { transaction: ServerTransaction },
     Response { client: ClientTransaction, response: Response },
     NoResponse { client: ClientTransaction, cause: NoResponseCause },
+}
+
+impl From<DialogEvent> for session::Event {
+    fn from(event: DialogEvent) -> session::Event {
+        use session::Event;
+        match event {
+            DialogEvent::Request { transaction, request } => Event::Request { transaction, request },
+            DialogEvent::Ack { request } => Event::Ack { request },
+            DialogEvent::Cancelled => Event::Cancelled,
+            DialogEvent::NoAck { transaction } => Event::NoAck { transaction },
+            DialogEvent::Response { client, response } => Event::Response { client, response },
+            DialogEvent::NoResponse { client, .. } => Event::NoResponse { client },
+        }
+    }
+}
+
+/// What a session wants of its call, and not of the endpoint.
+pub(super) enum CallCommand {
+    Media(MediaPlan),
+    Established,
+    Key(char),
+    HungUp,
+    Ended(EndCause),
+}
+
+/// Who is to carry out a command of the session that owns this dialog.
+pub(super) fn for_endpoint(dialog: DialogKey, command: session::Command) -> Result<endpoint::Event, CallCommand> {
+    use endpoint::Event;
+    use session::Command::*;
+    Ok(match command {
+        Respond { transaction, response } => Event::Respond { transaction, response },
+        Request { client, request, next_hop, flow } => Event::Request { client, dialog, request, next_hop, flow },
+        Cancel { client } => Event::Cancel { dialog, client },
+        SendAck { request, next_hop, flow } => Event::Ack { request, next_hop, flow },
+        Bind { call_id, local_tag, remote_tag } => Event::Bind { dialog, call_id, local_tag, remote_tag },
+        Media(plan) => return Err(CallCommand::Media(plan)),
+        Established => return Err(CallCommand::Established),
+        Key { key, .. } => return Err(CallCommand::Key(key)),
+        HungUp => return Err(CallCommand::HungUp),
+        Ended { cause } => return Err(CallCommand::Ended(cause)),
+    })
 }
 
 /// What the media stream of this dialog heard.
@@ -143,28 +185,21 @@ impl Dialog {
     }
 
     fn carry_out_one(&mut self, command: session::Command, ctx: &mut Context<Self>) {
-        use endpoint::Event;
-        use session::Command::*;
-        let dialog = self.key;
-        let for_endpoint = match command {
-            Respond { transaction, response } => Event::Respond { transaction, response },
-            Request { client, request, next_hop, flow } => Event::Request { client, dialog, request, next_hop, flow },
-            SendAck { request, next_hop, flow } => Event::Ack { request, next_hop, flow },
-            Bind { call_id, local_tag, remote_tag } => Event::Bind { dialog, call_id, local_tag, remote_tag },
-            Media(plan) => {
+        match for_endpoint(self.key, command) {
+            Ok(event) => self.equipment.endpoint.do_send(Outgoing(event)),
+            Err(CallCommand::Media(plan)) => {
                 self.account.speaks(plan.codec);
-                return self.order(Order::Plan(plan), ctx);
+                self.order(Order::Plan(plan), ctx);
             }
-            Established => {
+            Err(CallCommand::Established) => {
                 let answered = self.account.answered(self.equipment.environment.now());
                 self.equipment.events.do_send(answered);
-                return self.tell_application(app::Event::Answered, ctx);
+                self.tell_application(app::Event::Answered, ctx);
             }
-            Key { key, .. } => return self.press(KeySource::Signalling, key, ctx),
-            HungUp => return self.hang_up(ctx),
-            Ended { cause } => return self.end(cause, ctx),
-        };
-        self.equipment.endpoint.do_send(Outgoing(for_endpoint));
+            Err(CallCommand::Key(key)) => self.press(KeySource::Signalling, key, ctx),
+            Err(CallCommand::HungUp) => self.hang_up(ctx),
+            Err(CallCommand::Ended(cause)) => self.end(cause, ctx),
+        }
     }
 
     /// Runs the voice application and carries out what it asked for, in order.
@@ -403,16 +438,7 @@ impl Handler<DialogEvent> for Dialog {
     type Result = ();
 
     fn handle(&mut self, event: DialogEvent, ctx: &mut Self::Context) {
-        use session::Event;
-        let event = match event {
-            DialogEvent::Request { transaction, request } => Event::Request { transaction, request },
-            DialogEvent::Ack { request } => Event::Ack { request },
-            DialogEvent::Cancelled => Event::Cancelled,
-            DialogEvent::NoAck { transaction } => Event::NoAck { transaction },
-            DialogEvent::Response { client, response } => Event::Response { client, response },
-            DialogEvent::NoResponse { client, .. } => Event::NoResponse { client },
-        };
-        self.step(event, ctx);
+        self.step(event.into(), ctx);
     }
 }
 

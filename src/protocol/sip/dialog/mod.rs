@@ -1,4 +1,5 @@
-//! INVITE dialogs as the side that was called: from the INVITE to the BYE, with everything in between.
+//! INVITE dialogs, as the side that was called and as the one that calls: from the INVITE to the BYE, with everything in
+//! between.
 //! Knows: requests and responses already matched to their dialog, session descriptions, instants handed to it.
 //! Must not: match or retransmit messages (the endpoint does), know what the call is for (the application does).
 //!
@@ -15,7 +16,7 @@ mod terms;
 
 pub use refusal::options_answer;
 pub use session::Session;
-pub use terms::{Command, EndCause, Event, Refusal, Setup};
+pub use terms::{Command, EndCause, Event, Own, Placing, Refusal, Setup};
 
 /// A Warning value (RFC 3261 20.43) for the administrator who reads the trace.
 fn warning(code: u16, text: &str) -> String {

@@ -1,8 +1,10 @@
-//! One INVITE session as the called side: ringing, answered, established, over. What happens inside an established one
-//! is in `session/in_dialog.rs`, our own requests are in `session/own_requests.rs`.
+//! One INVITE session. Here: as the called side, ringing, answered, established, over. As the calling side it begins in
+//! `session/calling.rs`; what happens inside an established one is in `session/in_dialog.rs`, our own requests are in
+//! `session/own_requests.rs`.
 //! Knows: the dialog's parts and the application's wishes. Must not: retransmit a 2xx or match messages (the endpoint
 //! does), know why the application answers.
 
+mod calling;
 mod in_dialog;
 mod own_requests;
 mod replies;
@@ -12,19 +14,22 @@ use std::time::Instant;
 use super::reliable::ReliableProvisional;
 use super::session_timer::{Limits, SessionTimer, Side};
 use super::state::{DialogState, Outbound, cseq_of};
-use super::{Command, EndCause, Event, Refusal, Setup, warning};
+use super::{Command, EndCause, Event, Own, Refusal, Setup, warning};
 use crate::protocol::random::Random;
 use crate::protocol::sdp::{Description, MediaPlan, Negotiation, NotSdp};
 use crate::protocol::sip::endpoint::{ClientTransaction, ServerTransaction};
 use crate::protocol::sip::{HeaderName, Headers, Request, Response, Status};
 use crate::protocol::timers::Timers;
+use calling::{Calling, Search};
 use own_requests::Pending;
 
 /// The machine of one call. See the module for what it does; it neither waits nor sends.
 #[derive(Debug)]
 pub struct Session {
-    invite_transaction: ServerTransaction,
-    invite: Request,
+    /// `None`: the call is ours.
+    invited: Option<Invited>,
+    /// Where else a call of ours may be taken.
+    search: Search,
     dialog: DialogState,
     contact: String,
     server: String,
@@ -56,6 +61,8 @@ pub struct Session {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
+    /// Our INVITE waits for its answer.
+    Calling(Calling),
     /// The application has not decided.
     Ringing,
     /// The application accepted; the reliable 180 waits for its PRACK.
@@ -71,6 +78,13 @@ enum Phase {
         cause: EndCause,
     },
     Over,
+}
+
+/// The INVITE that was sent to us.
+#[derive(Debug)]
+struct Invited {
+    transaction: ServerTransaction,
+    request: Request,
 }
 
 /// A 2xx of ours to an INVITE.
@@ -101,18 +115,24 @@ impl Session {
     pub fn new(setup: Setup) -> Session {
         let dialog = DialogState::of_invite(&setup.invite, &setup.local_tag, setup.flow);
         let peer_allows_update = setup.invite.headers.has_token(&HeaderName::Allow, "UPDATE");
+        let invited = Invited { transaction: setup.transaction, request: setup.invite };
+        let session = Session::of(dialog, Phase::Ringing, setup.own);
+        Session { invited: Some(invited), peer_allows_update, ..session }
+    }
+
+    fn of(dialog: DialogState, phase: Phase, own: Own) -> Session {
         Session {
-            invite_transaction: setup.transaction,
-            invite: setup.invite,
+            invited: None,
+            search: Search::default(),
             dialog,
-            contact: setup.contact,
-            server: setup.server,
-            limits: Limits::new(setup.session_expires, setup.min_se),
-            negotiation: Negotiation::new(setup.media),
+            contact: own.contact,
+            server: own.server,
+            limits: Limits::new(own.session_expires, own.min_se),
+            negotiation: Negotiation::new(own.media),
             answer: None,
             offer_due: false,
             told: None,
-            phase: Phase::Ringing,
+            phase,
             bound: false,
             reliable: None,
             unacknowledged: Vec::new(),
@@ -121,16 +141,19 @@ impl Session {
             pending: None,
             probe: None,
             last_ack: None,
-            peer_allows_update,
+            peer_allows_update: false,
             clients: 0,
-            random: Random::new(setup.seed),
+            random: Random::new(own.seed),
         }
     }
 
     /// Looks at the INVITE, which [`screen`](crate::protocol::sip::screen) has passed, and refuses what no application can
-    /// make good: 400, 422, 488.
+    /// make good: 400, 422, 488. A call of ours goes out.
     pub fn start(&mut self, _now: Instant, out: &mut Vec<Command>) {
-        if let Err(response) = self.examine() {
+        let Some(invited) = self.invited.take() else { return self.invite(out) };
+        let refusal = self.examine(&invited.request).err();
+        self.invited = Some(invited);
+        if let Some(response) = refusal {
             self.refuse(response, out);
         }
     }
@@ -164,30 +187,30 @@ impl Session {
     }
 
     /// Checks the INVITE and prepares the answer to its offer.
-    fn examine(&mut self) -> Result<(), Response> {
-        self.agree_on_timer(&self.invite)?;
-        match session_description(self.invite.part(SDP)) {
+    fn examine(&mut self, invite: &Request) -> Result<(), Response> {
+        self.agree_on_timer(invite)?;
+        match session_description(invite.part(SDP)) {
             None => self.offer_due = true,
-            Some(Err(why)) => return Err(self.unreadable(&self.invite, &why)),
+            Some(Err(why)) => return Err(self.unreadable(invite, &why)),
             Some(Ok(offer)) => match self.negotiation.answer(&offer) {
                 Ok((answer, _)) => self.answer = Some(answer),
-                Err(why) => return Err(self.incompatible(&self.invite, why)),
+                Err(why) => return Err(self.incompatible(invite, why)),
             },
         }
         Ok(())
     }
 
     fn accept(&mut self, now: Instant, out: &mut Vec<Command>) {
-        if self.phase != Phase::Ringing {
+        let Some(Invited { request, .. }) = self.invited.as_ref().filter(|_| self.phase == Phase::Ringing) else {
             return;
-        }
+        };
         self.phase = Phase::Accepted;
-        if !self.invite.headers.has_token(&HeaderName::Require, "100rel") {
+        if !request.headers.has_token(&HeaderName::Require, "100rel") {
             return self.answer_invite(now, out);
         }
         // RFC 3262 5: the first reliable response carries our part of the offer/answer, so that PRACK and UPDATE may
         // carry the next one
-        let ringing = self.dialog_response(Status::RINGING);
+        let ringing = self.dialog_response(request, Status::RINGING);
         let ringing = self.with_session_description(ringing);
         let mut reliable = ReliableProvisional::new(ringing, self.random.draw());
         self.bind(out);
@@ -196,46 +219,50 @@ impl Session {
         self.reliable = Some(reliable);
         self.timers.arm(Timer::Retransmit, again);
         self.timers.arm(Timer::NoPrack, now + ReliableProvisional::patience());
-        out.push(Command::Respond { transaction: self.invite_transaction, response });
+        self.respond_to_invite(response, out);
     }
 
     /// The 200 to the INVITE.
     fn answer_invite(&mut self, now: Instant, out: &mut Vec<Command>) {
-        let response = self.dialog_response(Status::OK);
+        let Some(Invited { request, transaction }) = &self.invited else { return };
+        let transaction = *transaction;
+        let response = self.dialog_response(request, Status::OK);
+        // examined when the INVITE came: it cannot be too small now
+        let timer = self.agree_on_timer(request).ok();
         let awaits_answer = self.offer_due;
         let mut response = self.with_session_description(response);
-        // examined when the INVITE came: it cannot be too small now
-        if let Ok(timer) = self.agree_on_timer(&self.invite) {
+        if let Some(timer) = timer {
             self.start_session_timer(now, timer);
         }
         self.add_session_timer(&mut response);
         self.bind(out);
         self.tell_media(out);
         self.phase = Phase::Answered { leaving: None };
-        self.await_ack(self.invite_transaction, &response.headers, awaits_answer);
-        out.push(Command::Respond { transaction: self.invite_transaction, response });
+        self.await_ack(transaction, &response.headers, awaits_answer);
+        out.push(Command::Respond { transaction, response });
     }
 
     fn refused_by_application(&mut self, refusal: Refusal, out: &mut Vec<Command>) {
         let valid = refusal.status.code() >= 300;
         let status = if valid { refusal.status } else { Status::SERVER_INTERNAL_ERROR };
-        let mut response = self.reply(&self.invite, status).with(HeaderName::Warning, warning(399, &refusal.text));
+        let unanswered = matches!(self.phase, Phase::Ringing | Phase::Accepted);
+        let Some(Invited { request, .. }) = self.invited.as_ref().filter(|_| unanswered) else {
+            return self.hang_up(out);
+        };
+        let mut response = self.reply(request, status).with(HeaderName::Warning, warning(399, &refusal.text));
         if let Some(after) = refusal.retry_after {
             response = response.with(HeaderName::RetryAfter, after.as_secs().max(1).to_string());
         }
-        match self.phase {
-            Phase::Ringing | Phase::Accepted => self.refuse(response, out),
-            _ => self.hang_up(out),
-        }
+        self.refuse(response, out);
     }
 
     fn hang_up(&mut self, out: &mut Vec<Command>) {
         match &mut self.phase {
             Phase::Ringing | Phase::Accepted => {
-                let text = warning(399, "The call was ended here before it was answered");
-                let response = self.reply(&self.invite, Status::TEMPORARILY_UNAVAILABLE);
-                self.end_unanswered(response.with(HeaderName::Warning, text), EndCause::WeHungUp, out);
+                let text = "The call was ended here before it was answered";
+                self.turn_down(Status::TEMPORARILY_UNAVAILABLE, text, EndCause::WeHungUp, out);
             }
+            Phase::Calling(_) => self.give_up(out),
             Phase::Answered { leaving } => *leaving = leaving.or(Some(EndCause::WeHungUp)),
             Phase::Established => self.leave(EndCause::WeHungUp, None, out),
             Phase::Leaving { .. } | Phase::Over => {}
@@ -245,8 +272,7 @@ impl Session {
     /// RFC 3261 9.2: before the final response 487, after it nothing.
     fn cancelled(&mut self, out: &mut Vec<Command>) {
         if matches!(self.phase, Phase::Ringing | Phase::Accepted) {
-            let response = self.reply(&self.invite, Status::REQUEST_TERMINATED);
-            self.end_unanswered(response, EndCause::Cancelled, out);
+            self.turn_down(Status::REQUEST_TERMINATED, "", EndCause::Cancelled, out);
         }
     }
 
@@ -266,7 +292,7 @@ impl Session {
                 out.push(Command::Established);
             }
             (Phase::Established, None) => self.tell_media(out),
-            (Phase::Ringing | Phase::Accepted | Phase::Leaving { .. } | Phase::Over, _) => {}
+            _ => {}
         }
     }
 
@@ -292,13 +318,12 @@ impl Session {
                 if let Some(reliable) = &mut self.reliable {
                     let (response, again) = reliable.transmit(now);
                     self.timers.arm(Timer::Retransmit, again);
-                    out.push(Command::Respond { transaction: self.invite_transaction, response });
+                    self.respond_to_invite(response, out);
                 }
             }
             Timer::NoPrack => {
-                let response = self.reply(&self.invite, Status::SERVER_TIMEOUT);
-                let text = warning(399, "No PRACK came for our reliable 180");
-                self.end_unanswered(response.with(HeaderName::Warning, text), EndCause::NoPrack, out);
+                let text = "No PRACK came for our reliable 180";
+                self.turn_down(Status::SERVER_TIMEOUT, text, EndCause::NoPrack, out);
             }
             Timer::Refresh => self.refresh(now, out),
             Timer::Probe => self.probe(out),
@@ -314,9 +339,25 @@ impl Session {
         self.end_unanswered(response, cause, out);
     }
 
+    /// The same, with a text for the caller's administrator, unless it is empty.
+    fn turn_down(&mut self, status: Status, text: &str, cause: EndCause, out: &mut Vec<Command>) {
+        let Some(Invited { request, .. }) = &self.invited else { return };
+        let mut response = self.reply(request, status);
+        if !text.is_empty() {
+            response = response.with(HeaderName::Warning, warning(399, text));
+        }
+        self.end_unanswered(response, cause, out);
+    }
+
     fn end_unanswered(&mut self, response: Response, cause: EndCause, out: &mut Vec<Command>) {
-        out.push(Command::Respond { transaction: self.invite_transaction, response });
+        self.respond_to_invite(response, out);
         self.end(cause, out);
+    }
+
+    fn respond_to_invite(&self, response: Response, out: &mut Vec<Command>) {
+        if let Some(Invited { transaction, .. }) = &self.invited {
+            out.push(Command::Respond { transaction: *transaction, response });
+        }
     }
 
     fn end(&mut self, cause: EndCause, out: &mut Vec<Command>) {

@@ -4,7 +4,7 @@
 use crate::protocol::sip::values::CSeq;
 use crate::protocol::sip::{Flow, HeaderName, Headers, Method, NameAddr, Request, Response, Status, Uri};
 
-/// The dialog of an INVITE that was sent to us.
+/// The dialog of an INVITE that was sent to us, or by us.
 #[derive(Debug, Clone)]
 pub(super) struct DialogState {
     pub call_id: String,
@@ -13,13 +13,13 @@ pub(super) struct DialogState {
     pub remote_tag: String,
     /// Our address with our tag: From of our requests.
     local: String,
-    /// The caller's address: To of our requests.
+    /// The peer's address: To of our requests.
     remote: String,
     local_cseq: u32,
     remote_cseq: u32,
     route_set: Vec<String>,
     target: Uri,
-    /// The way the INVITE came; the endpoint finds the way to the next hop from it.
+    /// The way the INVITE came or goes; the endpoint finds the way to the next hop from it.
     flow: Flow,
 }
 
@@ -54,6 +54,51 @@ impl DialogState {
             target: contact(&invite.headers).unwrap_or(from.uri),
             flow,
         }
+    }
+
+    /// What an INVITE of ours goes out with (RFC 3261 8.1.1). `from` and `to` are addresses without tags. There is no
+    /// dialog before [`DialogState::confirm`].
+    pub fn of_call(
+        target: Uri,
+        (from, to): (&str, &str),
+        call_id: String,
+        local_tag: String,
+        flow: Flow,
+    ) -> DialogState {
+        DialogState {
+            call_id,
+            local: format!("{from};tag={local_tag}"),
+            local_tag,
+            remote_tag: String::new(),
+            remote: to.to_owned(),
+            local_cseq: 0,
+            remote_cseq: 0,
+            route_set: Vec::new(),
+            target,
+            flow,
+        }
+    }
+
+    /// The INVITE goes to another place than the one it was refused at (RFC 3261 8.1.3.4).
+    pub fn turn_to(&mut self, target: Uri) {
+        self.target = target;
+    }
+
+    /// The dialog that a response to an INVITE of ours makes (RFC 3261 12.1.2). One without Contact leaves the target.
+    pub fn confirm(&mut self, response: &Response) {
+        let to = response.headers.get(&HeaderName::To).unwrap_or(&self.remote).to_owned();
+        self.remote_tag = NameAddr::parse(&to).tag().unwrap_or_default().to_owned();
+        self.remote = to;
+        let mut routes: Vec<_> = response.headers.values(&HeaderName::RecordRoute).map(str::to_owned).collect();
+        routes.reverse();
+        self.route_set = routes;
+        self.refresh_target(&response.headers);
+    }
+
+    /// Whether a response to our INVITE is of this dialog, and not of another that a proxy made by forking it.
+    pub fn is_of(&self, response: &Response) -> bool {
+        let to = response.headers.get(&HeaderName::To).map(NameAddr::parse);
+        to.is_some_and(|to| to.tag().unwrap_or_default() == self.remote_tag)
     }
 
     /// Takes note of a request's CSeq.

@@ -7,7 +7,7 @@ use crate::protocol::sdp::{LocalMedia, MediaPlan};
 use crate::protocol::sip::endpoint::{ClientTransaction, ServerTransaction};
 use crate::protocol::sip::{Flow, Request, Response, Status, Uri};
 
-/// What a session starts from.
+/// What the session of a call to us starts from.
 #[derive(Debug, Clone)]
 pub struct Setup {
     pub transaction: ServerTransaction,
@@ -15,6 +15,27 @@ pub struct Setup {
     pub invite: Request,
     pub flow: Flow,
     pub local_tag: String,
+    pub own: Own,
+}
+
+/// What the session of a call of ours starts from.
+#[derive(Debug, Clone)]
+pub struct Placing {
+    /// Request-URI, and where it goes to: its host is an address.
+    pub target: Uri,
+    /// Our address and that of the called, as in From and To, without tags.
+    pub from: String,
+    pub to: String,
+    pub call_id: String,
+    pub local_tag: String,
+    /// The way to the target.
+    pub flow: Flow,
+    pub own: Own,
+}
+
+/// Our side of a session, whoever calls.
+#[derive(Debug, Clone)]
+pub struct Own {
     /// Our URI in this dialog, without angle brackets: `sip:host:port;transport=…`.
     pub contact: String,
     /// Server and User-Agent.
@@ -89,13 +110,17 @@ pub enum Command {
         next_hop: Uri,
         flow: Flow,
     },
+    /// Gives up an INVITE of ours that rings.
+    Cancel {
+        client: ClientTransaction,
+    },
     /// An ACK to a 2xx.
     SendAck {
         request: Request,
         next_hop: Uri,
         flow: Flow,
     },
-    /// Once, before the first response that makes a dialog.
+    /// Once, before the first response that makes a dialog; of a call of ours, when its 2xx has come.
     Bind {
         call_id: String,
         local_tag: String,
@@ -103,7 +128,7 @@ pub enum Command {
     },
     /// Media agreed, or agreed anew; the first one starts the stream.
     Media(MediaPlan),
-    /// The caller acknowledged the answer.
+    /// The caller acknowledged the answer; or the called has answered.
     Established,
     /// A key told by INFO.
     Key {
@@ -122,20 +147,22 @@ pub enum Command {
 /// Why a session is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndCause {
-    CallerHungUp,
+    PeerHungUp,
     WeHungUp,
-    /// CANCEL before the answer.
+    /// CANCEL before the answer, the caller's or ours.
     Cancelled,
     /// Refused by the application or by this machine.
     Refused(Status),
+    /// A call of ours was not taken. 408: nobody answered. A 302: where it leads to cannot be reached.
+    Declined(Status),
     /// The answer was never acknowledged.
     NoAck,
     /// The reliable provisional response was never acknowledged.
     NoPrack,
-    /// The caller's answer to our offer was missing or of no use.
+    /// The peer's answer to our offer was missing or of no use.
     BadAnswer,
     /// No session refresh came (RFC 4028).
     SessionExpired,
-    /// The caller no longer knows the dialog (481) or no longer answers.
+    /// The peer no longer knows the dialog (481) or no longer answers.
     PeerGone,
 }

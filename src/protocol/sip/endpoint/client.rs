@@ -1,4 +1,4 @@
-//! Requests of ours inside dialogs, their responses, and the ACKs of our re-INVITEs (RFC 3261 8.1, 17.1).
+//! Requests of ours, their responses, the ACKs and CANCELs of our INVITEs (RFC 3261 8.1, 9.1, 17.1).
 //! Knows: the tables of the endpoint. Must not: decide what is asked of the peer.
 
 use super::super::transaction::{ClientEvent, Command as Order, Failure, InviteClient, NonInviteClient};
@@ -7,6 +7,7 @@ use super::super::{Flow, HeaderName, Method, Request, Response, Transport};
 use super::route::Way;
 use super::table::{Alarm, Id};
 use super::{ClientTransaction, Command, DialogKey, Endpoint, NoResponseCause};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// RFC 3261 18.1.1: the largest request for a datagram when the path MTU is not known, octets.
@@ -43,6 +44,33 @@ impl Endpoint {
         out: &mut Vec<Command>,
     ) {
         let branch = self.complete(&mut request, &way.flow);
+        self.start_client(now, owner, request, branch, way, out);
+    }
+
+    /// Sends CANCEL for an INVITE that has got a provisional response and no final one (9.1), under a number of its
+    /// own; its answer reaches nobody, for the INVITE's says what became of it. Looks through all requests of ours: it is
+    /// rare, and no table is kept for it.
+    pub(super) fn cancel(&mut self, now: Instant, owner: (DialogKey, ClientTransaction), out: &mut Vec<Command>) {
+        let mut clients = self.clients.iter();
+        let Some((&id, client)) = clients.find(|(_, client)| client.owner == owner && client.machine.is_proceeding())
+        else {
+            return;
+        };
+        let (branch, way) = (client.branch.clone(), Way { otherwise: None, ..client.way });
+        let Some(cancel) = client.ack.as_ref().map(cancel_of) else { return };
+        self.step_client(now, id, Some(ClientEvent::Cancelled), None, out);
+        self.start_client(now, owner, cancel, branch, way, out);
+    }
+
+    fn start_client(
+        &mut self,
+        now: Instant,
+        owner: (DialogKey, ClientTransaction),
+        request: Request,
+        branch: String,
+        way: Way,
+        out: &mut Vec<Command>,
+    ) {
         let reliable = way.flow.transport.is_reliable();
         let machine = match request.method {
             Method::Invite => Machine::Invite(InviteClient::new(reliable)),
@@ -55,7 +83,7 @@ impl Endpoint {
         }
         let id = self.next_id();
         machine.start(&mut self.scratch);
-        self.by_branch.insert(branch.clone(), id);
+        self.by_branch_of(&request.method).insert(branch.clone(), id);
         self.flows.join(&way.flow, Id::Client(id));
         let alarm = Alarm::default();
         let method = request.method;
@@ -87,7 +115,8 @@ impl Endpoint {
             return;
         }
         let (Some(via), Some(cseq)) = (Via::top(&response.headers), CSeq::of(&response.headers)) else { return };
-        let Some(&id) = via.branch().and_then(|branch| self.by_branch.get(branch)) else { return };
+        let by_branch = self.by_branch_of(&cseq.method);
+        let Some(&id) = via.branch().and_then(|branch| by_branch.get(branch)) else { return };
         if self.clients.get(&id).is_some_and(|client| client.method == cseq.method) {
             let event = ClientEvent::Response(response.status);
             self.step_client(now, id, Some(event), Some(response), out);
@@ -121,7 +150,8 @@ impl Endpoint {
     fn run_client(&mut self, now: Instant, id: u64, mut response: Option<Response>, out: &mut Vec<Command>) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         let (flow, (dialog, name)) = (client.way.flow, client.owner);
-        let no_response = |cause| Command::NoResponse { dialog, client: name, cause };
+        let told = client.method != Method::Cancel;
+        let no_response = |cause| told.then_some(Command::NoResponse { dialog, client: name, cause });
         for order in self.scratch.drain(..) {
             match order {
                 Order::Send => out.push(Command::Send { bytes: client.bytes.clone(), flow }),
@@ -135,11 +165,11 @@ impl Endpoint {
                     }
                 }
                 Order::Deliver => {
-                    let response = response.take();
+                    let response = response.take().filter(|_| told);
                     out.extend(response.map(|response| Command::Response { dialog, client: name, response }));
                 }
-                Order::Report(Failure::Transport) => out.push(no_response(NoResponseCause::Transport)),
-                Order::Report(_) => out.push(no_response(NoResponseCause::Timeout)),
+                Order::Report(Failure::Transport) => out.extend(no_response(NoResponseCause::Transport)),
+                Order::Report(_) => out.extend(no_response(NoResponseCause::Timeout)),
             }
         }
         if client.machine.is_terminated() {
@@ -153,7 +183,12 @@ impl Endpoint {
         let Some(mut client) = self.clients.remove(&id) else { return };
         self.deadlines.strike(Id::Client(id), &mut client.alarm);
         self.flows.leave(&client.way.flow, Id::Client(id));
-        self.by_branch.remove(&client.branch);
+        self.by_branch_of(&client.method).remove(&client.branch);
+    }
+
+    /// A CANCEL has the branch of its INVITE (9.1).
+    fn by_branch_of(&mut self, method: &Method) -> &mut BTreeMap<String, u64> {
+        if *method == Method::Cancel { &mut self.cancels } else { &mut self.by_branch }
     }
 
     /// A request whose connection is gone is tried once more on a new one; the peer knows it again by its branch.
@@ -193,6 +228,10 @@ impl Machine {
         }
     }
 
+    fn is_proceeding(&self) -> bool {
+        matches!(self, Machine::Invite(machine) if machine.is_proceeding())
+    }
+
     fn is_unanswered(&self) -> bool {
         match self {
             Machine::Invite(machine) => machine.is_unanswered(),
@@ -211,4 +250,13 @@ fn ack_to_refusal(invite: &Request) -> Request {
     let number = CSeq::of(&invite.headers).map_or(0, |cseq| cseq.number);
     ack.headers.push(HeaderName::CSeq, format!("{number} ACK"));
     ack
+}
+
+/// 9.1: the same Request-URI, Via, Route, From, To, Call-ID and CSeq number as the INVITE, which its ACK has too.
+fn cancel_of(ack: &Request) -> Request {
+    let mut cancel = ack.clone();
+    cancel.method = Method::Cancel;
+    let number = CSeq::of(&ack.headers).map_or(0, |cseq| cseq.number);
+    cancel.headers.set(HeaderName::CSeq, format!("{number} CANCEL"));
+    cancel
 }

@@ -57,6 +57,12 @@ pub enum Event {
         next_hop: Uri,
         flow: Flow,
     },
+    /// Gives up an INVITE of a dialog; its final response, 487 as a rule, still comes (RFC 3261 9.1). Before the first
+    /// provisional response nothing happens.
+    Cancel {
+        dialog: DialogKey,
+        client: ClientTransaction,
+    },
     /// The ACK to a 2xx: end to end, a message without a transaction.
     Ack {
         request: Request,
@@ -182,8 +188,10 @@ pub struct Endpoint {
     ongoing: BTreeMap<Arc<key::Origin>, u64>,
     /// INVITE server transactions whose 2xx waits for the ACK with this CSeq number.
     unacknowledged: BTreeMap<(DialogId, u32), u64>,
-    /// Every client transaction, by its branch.
+    /// Every client transaction but CANCELs, by its branch.
     by_branch: BTreeMap<String, u64>,
+    /// Those of CANCELs, by the branch they share with their INVITE.
+    cancels: BTreeMap<String, u64>,
     dialogs: BTreeMap<DialogId, DialogKey>,
     bound: BTreeMap<DialogKey, DialogId>,
     flows: Flows,
@@ -207,6 +215,7 @@ impl Endpoint {
             ongoing: BTreeMap::new(),
             unacknowledged: BTreeMap::new(),
             by_branch: BTreeMap::new(),
+            cancels: BTreeMap::new(),
             dialogs: BTreeMap::new(),
             bound: BTreeMap::new(),
             flows: Flows::default(),
@@ -225,6 +234,7 @@ impl Endpoint {
                 let way = route::request_way(&next_hop, flow);
                 self.request(now, (dialog, client), request, way, out);
             }
+            Event::Cancel { dialog, client } => self.cancel(now, (dialog, client), out),
             Event::Ack { request, next_hop, flow } => {
                 let way = route::request_way(&next_hop, flow);
                 self.acknowledge(request, way, out);

@@ -1,4 +1,4 @@
-//! INVITE client transaction (RFC 3261 17.1.1, figure 5; RFC 6026 7.2 adds Accepted). Ours are re-INVITEs.
+//! INVITE client transaction (RFC 3261 17.1.1, figure 5; RFC 6026 7.2 adds Accepted).
 //! Knows: status codes, timers as durations. Must not: hold messages, read clocks, know who sits above or below.
 
 use super::{ClientEvent, Command, Failure, GIVE_UP, Linger, T1, TIMER_C, TIMER_D, Timer};
@@ -72,6 +72,12 @@ impl InviteClient {
                 Completed
             }
 
+            // 9.1: 64*T1 after its CANCEL the INVITE is given up
+            (Proceeding, Cancelled) => {
+                out.push(Arm(Timer::C, GIVE_UP));
+                Proceeding
+            }
+
             (Completed, Response(status)) if !status.is_provisional() && !status.is_success() => {
                 out.push(Acknowledge);
                 Completed
@@ -94,6 +100,11 @@ impl InviteClient {
         self.state == State::Terminated
     }
 
+    /// A provisional response has come and no final one.
+    pub fn is_proceeding(&self) -> bool {
+        self.state == State::Proceeding
+    }
+
     /// The peer has given no response at all: the request may go out again.
     pub fn is_unanswered(&self) -> bool {
         self.state == State::Calling
@@ -113,7 +124,7 @@ mod tests {
     fn events() -> Vec<ClientEvent> {
         let timers = [Timer::A, Timer::B, Timer::C, Timer::D, Timer::M].map(Fired);
         let answers = [100, 183, 200, 202, 491].map(|code| Response(status(code)));
-        std::iter::once(TransportFailed).chain(answers).chain(timers).collect()
+        [TransportFailed, Cancelled].into_iter().chain(answers).chain(timers).collect()
     }
 
     #[rustfmt::skip]
@@ -137,6 +148,7 @@ mod tests {
             ("RFC 6026 7.2",     Proceeding, r(202),          Accepted,   accept()),
             ("17.1.1.2",         Proceeding, r(491),          Completed,  fail()),
             ("ours",             Proceeding, Fired(Timer::C), Terminated, vec![Report(Failure::Timeout)]),
+            ("9.1",              Proceeding, Cancelled,       Proceeding, vec![Arm(Timer::C, GIVE_UP)]),
             ("17.1.1.2",         Completed,  r(491),          Completed,  vec![Acknowledge]),
             ("17.1.1.2 timer D", Completed,  Fired(Timer::D), Terminated, vec![]),
             ("17.1.4",           Completed,  TransportFailed, Terminated, vec![]),

@@ -76,6 +76,8 @@ pub enum ClientEvent {
     Fired(Timer),
     /// The request could not be sent, and there is no other way to the peer.
     TransportFailed,
+    /// INVITE: a CANCEL was sent for it.
+    Cancelled,
 }
 
 /// What a transaction wants done, in this order.

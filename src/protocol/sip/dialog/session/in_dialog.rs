@@ -49,7 +49,7 @@ impl Session {
     /// What is wrong with a request before its method matters.
     fn out_of_place(&mut self, request: &Request) -> Option<Response> {
         match self.phase {
-            Phase::Over => return Some(self.reply(request, Status::CALL_DOES_NOT_EXIST)),
+            Phase::Over | Phase::Calling(_) => return Some(self.reply(request, Status::CALL_DOES_NOT_EXIST)),
             Phase::Leaving { .. } if request.method != Method::Bye => {
                 return Some(self.reply(request, Status::CALL_DOES_NOT_EXIST));
             }
@@ -67,12 +67,11 @@ impl Session {
         out.push(Command::Respond { transaction, response: self.reply(request, Status::OK) });
         let cause = match self.phase {
             Phase::Ringing | Phase::Accepted => {
-                let response = self.reply(&self.invite, Status::REQUEST_TERMINATED);
-                return self.end_unanswered(response, EndCause::CallerHungUp, out);
+                return self.turn_down(Status::REQUEST_TERMINATED, "", EndCause::PeerHungUp, out);
             }
             // both hung up at once: we did so first
             Phase::Leaving { cause, .. } => cause,
-            _ => EndCause::CallerHungUp,
+            _ => EndCause::PeerHungUp,
         };
         self.end(cause, out);
     }
@@ -91,8 +90,8 @@ impl Session {
             let taken = self.take_answer(request.part(SDP));
             out.push(Command::Respond { transaction, response: self.reply(request, Status::OK) });
             if let Err(why) = taken {
-                let refusal = self.reply(&self.invite, Status::NOT_ACCEPTABLE_HERE);
-                return self.refuse(refusal.with(HeaderName::Warning, warning(399, &why)), out);
+                let status = Status::NOT_ACCEPTABLE_HERE;
+                return self.turn_down(status, &why, EndCause::Refused(status), out);
             }
         } else {
             // a refused offer leaves what was agreed, and the 180 acknowledged (RFC 6337 3.3)

@@ -16,7 +16,7 @@ const RETRY: Duration = Duration::from_secs(30);
 /// How long a peer that sends no media is believed to be there: whoever holds a call may vanish without a sign.
 const PROBE: Duration = Duration::from_secs(60);
 /// Extensions of our requests: a peer must not answer a re-INVITE by reliable provisional responses.
-const SUPPORTED: &str = "timer";
+pub(super) const SUPPORTED: &str = "timer";
 
 /// The refresh that waits for its final response.
 #[derive(Debug, Clone)]
@@ -99,12 +99,20 @@ impl Session {
         out: &mut Vec<Command>,
     ) {
         if !response.status.is_final() {
-            return;
+            return self.call_rings(client, out);
+        }
+        if let Phase::Calling(calling) = self.phase
+            && calling.invite == client
+        {
+            return self.call_answered(now, calling, response, out);
         }
         if let Some((acked, ack)) = &self.last_ack
             && *acked == client
             && response.status.is_success()
         {
+            if !self.dialog.is_of(response) {
+                return self.decline_fork(response, out);
+            }
             // RFC 3261 13.2.2.4: the 2xx came again, so its ACK was lost
             return out.push(send_ack(ack.clone()));
         }
@@ -127,6 +135,9 @@ impl Session {
         match self.phase {
             Phase::Leaving { bye, cause } if bye == client => self.end(cause, out),
             Phase::Leaving { .. } | Phase::Over => {}
+            Phase::Calling(calling) if calling.invite == client => {
+                self.call_declined(Status::REQUEST_TIMEOUT, calling, out)
+            }
             _ => {
                 if self.pending.take_if(|pending| pending.client == client).is_some() {
                     self.leave(EndCause::PeerGone, Some((408, "Nobody answered the session refresh")), out);
@@ -148,10 +159,7 @@ impl Session {
             self.dialog.refresh_target(&response.headers);
             self.note_allow(&response.headers);
             if invited {
-                let mut ack = self.dialog.ack(response);
-                ack.request.headers.push(HeaderName::UserAgent, &self.server);
-                out.push(send_ack(ack.clone()));
-                self.last_ack = Some((pending.client, ack));
+                self.acknowledge(pending.client, response, out);
                 failure = self.take_answer(response.part(SDP)).err();
             }
         } else if invited {
@@ -188,6 +196,14 @@ impl Session {
         }
     }
 
+    /// The ACK to a 2xx to an INVITE of ours.
+    pub(super) fn acknowledge(&mut self, client: ClientTransaction, accepted: &Response, out: &mut Vec<Command>) {
+        let mut ack = self.dialog.ack(accepted);
+        ack.request.headers.push(HeaderName::UserAgent, &self.server);
+        out.push(send_ack(ack.clone()));
+        self.last_ack = Some((client, ack));
+    }
+
     /// 422 (RFC 4028 7.3): the interval grows to the Min-SE asked for, once per wish.
     fn lengthen(&mut self, now: Instant, response: &Response, out: &mut Vec<Command>) {
         match (&mut self.session_timer, MinSe::of(&response.headers)) {
@@ -208,7 +224,13 @@ impl Session {
         }
     }
 
-    fn send(&mut self, method: Method, headers: Headers, body: Vec<u8>, out: &mut Vec<Command>) -> ClientTransaction {
+    pub(super) fn send(
+        &mut self,
+        method: Method,
+        headers: Headers,
+        body: Vec<u8>,
+        out: &mut Vec<Command>,
+    ) -> ClientTransaction {
         let Outbound { mut request, next_hop, flow } = self.dialog.request(method);
         request.headers.push(HeaderName::UserAgent, &self.server);
         for (name, value) in headers.iter() {
@@ -227,7 +249,7 @@ impl Session {
     }
 }
 
-fn send_ack(Outbound { request, next_hop, flow }: Outbound) -> Command {
+pub(super) fn send_ack(Outbound { request, next_hop, flow }: Outbound) -> Command {
     Command::SendAck { request, next_hop, flow }
 }
 

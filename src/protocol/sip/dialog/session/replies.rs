@@ -15,9 +15,9 @@ impl Session {
     }
 
     /// A response to the INVITE that makes the dialog (RFC 3261 12.1.1).
-    pub(super) fn dialog_response(&self, status: Status) -> Response {
-        let mut response = self.reply(&self.invite, status);
-        response.headers.copy_from(&self.invite.headers, &HeaderName::RecordRoute);
+    pub(super) fn dialog_response(&self, invite: &Request, status: Status) -> Response {
+        let mut response = self.reply(invite, status);
+        response.headers.copy_from(&invite.headers, &HeaderName::RecordRoute);
         self.with_capabilities(response)
     }
 

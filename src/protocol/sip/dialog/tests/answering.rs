@@ -12,7 +12,7 @@ fn a_call_is_answered_acknowledged_and_hung_up_by_the_caller() {
         ("accept", ""),
         ("ack", "established"),
         ("ack", ""),
-        ("BYE", "200 BYE / ended CallerHungUp"),
+        ("BYE", "200 BYE / ended PeerHungUp"),
         ("BYE", "481 BYE"),
     ]);
 }
@@ -211,7 +211,7 @@ fn an_unacknowledged_180_ends_in_504() {
 fn while_the_180_waits_the_call_may_end_in_every_way() {
     for (event, expected) in [
         ("cancel", "487 INVITE / ended Cancelled"),
-        ("BYE", "200 BYE / 487 INVITE / ended CallerHungUp"),
+        ("BYE", "200 BYE / 487 INVITE / ended PeerHungUp"),
         ("hang up", "480 INVITE [Warning: 399] / ended WeHungUp"),
         ("refuse 486 0 busy", "486 INVITE [Warning: 399] / ended Refused(Status(486))"),
     ] {

@@ -6,9 +6,9 @@ const ANSWER: &str = "bind / media 198.51.100.7:4000 PCMU both ways / 200 INVITE
 
 #[test]
 fn the_caller_may_hang_up_at_any_time() {
-    flow(&[("INVITE + sdp", ""), ("BYE", "200 BYE / 487 INVITE / ended CallerHungUp")]);
-    flow(&[("INVITE + sdp", ""), ("accept", ANSWER), ("BYE", "200 BYE / ended CallerHungUp"), ("ack", "")]);
-    flow(&[("answered", "established"), ("BYE", "200 BYE / ended CallerHungUp"), ("hang up", "")]);
+    flow(&[("INVITE + sdp", ""), ("BYE", "200 BYE / 487 INVITE / ended PeerHungUp")]);
+    flow(&[("INVITE + sdp", ""), ("accept", ANSWER), ("BYE", "200 BYE / ended PeerHungUp"), ("ack", "")]);
+    flow(&[("answered", "established"), ("BYE", "200 BYE / ended PeerHungUp"), ("hang up", "")]);
 }
 
 #[test]

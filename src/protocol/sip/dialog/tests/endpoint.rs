@@ -113,6 +113,7 @@ impl Node {
                 Command::Request { client, request, next_hop, flow } => {
                     self.below(endpoint::Event::Request { client, dialog, request, next_hop, flow });
                 }
+                Command::Cancel { client } => self.below(endpoint::Event::Cancel { dialog, client }),
                 Command::SendAck { request, next_hop, flow } => {
                     self.below(endpoint::Event::Ack { request, next_hop, flow });
                 }
@@ -156,7 +157,7 @@ fn a_call_goes_through_both_and_leaves_nothing_behind() {
     assert_eq!(node.receive(&request("INVITE", 8, "", "+ m=audio 4000 RTP/AVP 0 | a=sendonly")), "100 / 200");
     assert_eq!(node.receive(&request("ACK", 8, "", "")), "");
     assert_eq!(node.receive(&request("BYE", 9, "", "")), "200");
-    assert_eq!(node.causes, [EndCause::CallerHungUp]);
+    assert_eq!(node.causes, [EndCause::PeerHungUp]);
     node.wait(Duration::from_secs(100));
     assert!(node.endpoint.is_idle());
 }

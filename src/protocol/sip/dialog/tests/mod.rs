@@ -5,9 +5,12 @@
 //! request), `<- nothing`. Requests and responses take header lines between `[` and `]`, separated by ` | `, and a session
 //! description after `+`: `sdp` for the usual one, or its `m=`, `c=` and `a=` lines separated by ` | `.
 //!
+//! A table that begins with `call` is a call of ours.
+//!
 //! Right: commands separated by ` / `; see `told`.
 
 mod answering;
+mod calling;
 mod ending;
 mod endpoint;
 mod offers;
@@ -24,7 +27,7 @@ use crate::protocol::sip::endpoint::{ClientTransaction, DialogKey, ServerTransac
 use crate::protocol::sip::screen::{ACCEPT, ALLOW, SUPPORTED};
 use crate::protocol::sip::values::CSeq;
 use crate::protocol::sip::{
-    Flow, HeaderName, Headers, Message, Method, NameAddr, Request, Response, Status, Transport,
+    Flow, HeaderName, Headers, Message, Method, NameAddr, Request, Response, Status, Transport, Uri,
 };
 
 const USUAL: &str = "m=audio 4000 RTP/AVP 0 8 101 | a=rtpmap:101 telephone-event/8000";
@@ -71,6 +74,25 @@ fn setup(invite: Request) -> Setup {
             connection: None,
         },
         local_tag: "ours".into(),
+        own: own(),
+    }
+}
+
+/// A call of ours to `sip:9000@198.51.100.7`.
+fn placing() -> Placing {
+    Placing {
+        target: Uri::parse("sip:9000@198.51.100.7"),
+        from: "<sip:test@192.0.2.1>".into(),
+        to: "<sip:9000@198.51.100.7>".into(),
+        call_id: "ours@192.0.2.1".into(),
+        local_tag: "ours".into(),
+        flow: setup(invite("")).flow,
+        own: own(),
+    }
+}
+
+fn own() -> Own {
+    Own {
         contact: "sip:192.0.2.1:5065;transport=udp".into(),
         server: "Ringpost".into(),
         session_expires: Duration::from_secs(1800),
@@ -89,8 +111,12 @@ fn setup(invite: Request) -> Setup {
 impl Call {
     fn start(request: Request) -> (Call, String) {
         let cseq = CSeq::of(&request.headers).map_or(0, |cseq| cseq.number);
+        Call::begin(Session::new(setup(request)), cseq)
+    }
+
+    fn begin(session: Session, cseq: u32) -> (Call, String) {
         let mut call = Call {
-            session: Session::new(setup(request)),
+            session,
             now: Instant::now(),
             cseq,
             finals: vec![0],
@@ -129,7 +155,8 @@ impl Call {
                 match words.next().unwrap() {
                     "nothing" => Event::NoResponse { client },
                     code => {
-                        let mut response = request.response(Status::new(code.parse().unwrap()).unwrap());
+                        let response = request.response(Status::new(code.parse().unwrap()).unwrap());
+                        let mut response = response.with_to_tag("theirs");
                         merge(&mut response.headers, headers);
                         response.body = body;
                         Event::Response { client, response }
@@ -207,7 +234,7 @@ impl Call {
     }
 }
 
-/// Plays a table. The first line is the INVITE; `answered` in its place stands for a usual call up to the ACK.
+/// Plays a table. The first line is the INVITE, or `call` for one of ours; `answered` in its place stands for a usual call up to the ACK.
 fn flow(table: &[(&str, &str)]) -> Call {
     let mut call = None;
     let mut seen = String::new();
@@ -218,6 +245,11 @@ fn flow(table: &[(&str, &str)]) -> Call {
                 answered.step("accept");
                 let told = answered.step("ack");
                 call = Some(answered);
+                told
+            }
+            (None, "call") => {
+                let (begun, told) = Call::begin(Session::call(placing()), 0);
+                call = Some(begun);
                 told
             }
             (None, event) => {
@@ -265,7 +297,7 @@ fn parts(text: &str) -> (&str, Headers, Vec<u8>) {
 fn merge(headers: &mut Headers, more: Headers) {
     for (name, value) in more.iter() {
         match name {
-            HeaderName::Contact | HeaderName::From | HeaderName::CSeq | HeaderName::Via => {
+            HeaderName::Contact | HeaderName::From | HeaderName::To | HeaderName::CSeq | HeaderName::Via => {
                 headers.set(name.clone(), value)
             }
             name => headers.push(name.clone(), value),
@@ -284,6 +316,7 @@ fn told(command: &Command) -> String {
             format!("-> {}{}{}", request.method, notable(&request.headers), session_told(&request.body))
         }
         Command::SendAck { .. } => "-> ACK".to_owned(),
+        Command::Cancel { .. } => "-> CANCEL".to_owned(),
         Command::Bind { .. } => "bind".to_owned(),
         Command::Media(plan) => {
             let remote = plan.remote.map_or("nowhere".to_owned(), |remote| remote.to_string());

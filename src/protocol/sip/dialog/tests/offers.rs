@@ -28,7 +28,7 @@ fn hold_and_resume_are_told_to_the_stream_and_answered_with_a_new_version() {
             (&format!("UPDATE + {hold}"), &format!("200 UPDATE + v2 {answer} 0,101")),
             ("INVITE + sdp", "media 198.51.100.7:4000 PCMU both ways / 200 INVITE + v3 sendrecv 0,101"),
             ("ack", ""),
-            ("BYE", "200 BYE / ended CallerHungUp"),
+            ("BYE", "200 BYE / ended PeerHungUp"),
         ]);
     }
 }

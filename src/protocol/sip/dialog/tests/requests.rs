@@ -51,7 +51,7 @@ fn a_lower_cseq_is_500_and_a_gap_is_none() {
         ("OPTIONS [CSeq: 6 OPTIONS]", "500 OPTIONS [Warning: 399]"),
         ("OPTIONS [CSeq: 900 OPTIONS]", "200 OPTIONS"),
         ("INFO [CSeq: 899 INFO]", "500 INFO [Warning: 399]"),
-        ("BYE [CSeq: 901 BYE]", "200 BYE / ended CallerHungUp"),
+        ("BYE [CSeq: 901 BYE]", "200 BYE / ended PeerHungUp"),
     ]);
 }
 

@@ -23,10 +23,7 @@ fn outcome(sdp: &Description) -> String {
     let v6 = sdp.media.iter().any(
         |media| matches!(sdp.connection_of(media), Some(crate::protocol::sdp::Connection::Address(a)) if a.is_ipv6()),
     );
-    let media = LocalMedia {
-        address: if v6 { "2001:db8::1" } else { "192.0.2.1" }.parse().unwrap(),
-        ..setup(invite("")).media
-    };
+    let media = LocalMedia { address: if v6 { "2001:db8::1" } else { "192.0.2.1" }.parse().unwrap(), ..own().media };
     match Negotiation::new(media).answer(sdp) {
         Err(why) => why.warning_code().to_string(),
         Ok((answer, plan)) => {

@@ -220,3 +220,42 @@ fn requests_too_large_for_a_datagram_are_counted() {
     });
     assert_eq!(net.endpoint.oversized_requests(), 1);
 }
+
+#[test]
+fn a_cancel_is_the_invite_again_with_another_method_and_only_the_invite_is_heard_of() {
+    let mut net = Net::new();
+    let invite = send(&mut net, "INVITE", udp("192.0.2.9:5060"));
+    let cancel = |net: &mut Net| net.event(Event::Cancel { dialog: DIALOG, client: CLIENT });
+    assert!(cancel(&mut net).is_empty(), "9.1: not before a provisional response");
+    assert_eq!(heard(&answer(&mut net, &invite, 180)), [Ok(180)]);
+
+    let commands = cancel(&mut net);
+    let (sent, flow) = sent_request(&commands[0]);
+    assert_eq!((commands.len(), &sent.method, flow.remote), (1, &Method::Cancel, address("192.0.2.9:5080")));
+    assert_eq!(sent.uri, invite.uri);
+    for name in [HeaderName::Via, HeaderName::Route, HeaderName::From, HeaderName::To, HeaderName::CallId] {
+        let of = |request: &Request| request.headers.values(&name).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(of(&sent), of(&invite), "{name}");
+    }
+    assert_eq!(sent.headers.get(&HeaderName::CSeq), Some("1 CANCEL"));
+
+    assert!(answer(&mut net, &sent, 200).is_empty(), "the answer to the CANCEL says nothing");
+    let over = answer(&mut net, &invite, 487);
+    assert_eq!(heard(&over), [Ok(487)]);
+    assert_eq!(sent_request(&over[0]).0.method, Method::Ack);
+    net.advance(Duration::from_secs(40));
+    assert!(net.endpoint.is_idle());
+}
+
+#[test]
+fn a_cancelled_invite_that_nobody_ends_is_given_up_after_32_s() {
+    let mut net = Net::new();
+    let invite = send(&mut net, "INVITE", udp("192.0.2.9:5060"));
+    answer(&mut net, &invite, 180);
+    net.event(Event::Cancel { dialog: DIALOG, client: CLIENT });
+    let all = net.advance(Duration::from_secs(60));
+    let (at, last) = all.iter().find(|(_, command)| matches!(command, Command::NoResponse { .. })).unwrap();
+    assert_eq!((*at, heard(std::slice::from_ref(last))), (32000, vec![Err(NoResponseCause::Timeout)]));
+    assert_eq!(heard(&all.into_iter().map(|(_, command)| command).collect::<Vec<_>>()).len(), 1);
+    assert!(net.endpoint.is_idle());
+}

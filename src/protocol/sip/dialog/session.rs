@@ -249,10 +249,7 @@ impl Session {
         let Some(Invited { request, .. }) = self.invited.as_ref().filter(|_| unanswered) else {
             return self.hang_up(out);
         };
-        let mut response = self.reply(request, status).with(HeaderName::Warning, warning(399, &refusal.text));
-        if let Some(after) = refusal.retry_after {
-            response = response.with(HeaderName::RetryAfter, after.as_secs().max(1).to_string());
-        }
+        let response = self.signed(Refusal { status, ..refusal }.response(request));
         self.refuse(response, out);
     }
 
@@ -292,7 +289,7 @@ impl Session {
                 out.push(Command::Established);
             }
             (Phase::Established, None) => self.tell_media(out),
-            _ => {}
+            (Phase::Calling(_) | Phase::Ringing | Phase::Accepted | Phase::Leaving { .. } | Phase::Over, _) => {}
         }
     }
 

@@ -3,13 +3,13 @@
 
 use std::time::Instant;
 
-use super::own_requests::{SUPPORTED, send_ack};
+use super::own_requests::send_ack;
 use super::{Phase, SDP, Session};
 use crate::protocol::sip::dialog::session_timer::{SessionTimer, Side};
 use crate::protocol::sip::dialog::state::DialogState;
 use crate::protocol::sip::dialog::{Command, EndCause, Placing};
 use crate::protocol::sip::endpoint::ClientTransaction;
-use crate::protocol::sip::screen::{ACCEPT, ALLOW};
+use crate::protocol::sip::screen::ACCEPT;
 use crate::protocol::sip::uri::Scheme;
 use crate::protocol::sip::values::{MinSe, SessionExpires};
 use crate::protocol::sip::{HeaderName, Headers, Method, NameAddr, Response, Status, Transport, Uri};
@@ -48,13 +48,8 @@ impl Session {
     /// The INVITE, with our offer, to the target of the moment.
     pub(super) fn invite(&mut self, out: &mut Vec<Command>) {
         let proposed = SessionExpires { seconds: self.limits.interval, refresher: None };
-        let mut headers = Headers::default();
-        headers.push(HeaderName::Contact, format!("<{}>", self.contact));
-        headers.push(HeaderName::Allow, ALLOW);
+        let mut headers = self.terms(proposed);
         headers.push(HeaderName::Accept, ACCEPT);
-        headers.push(HeaderName::Supported, SUPPORTED);
-        headers.push(HeaderName::SessionExpires, proposed.to_string());
-        headers.push(HeaderName::MinSe, self.limits.min_se.to_string());
         headers.push(HeaderName::ContentType, SDP);
         let offer = self.negotiation.repeat_offer().to_string().into_bytes();
         let invite = self.send(Method::Invite, headers, offer, out);
@@ -86,7 +81,8 @@ impl Session {
         out: &mut Vec<Command>,
     ) {
         if !response.status.is_success() {
-            if response.status == Status::SESSION_INTERVAL_TOO_SMALL && self.longer_interval(response) {
+            let too_small = response.status == Status::SESSION_INTERVAL_TOO_SMALL && !calling.leaving;
+            if too_small && self.longer_interval(response) {
                 return self.invite(out);
             }
             if response.status.code() < 400 {

@@ -8,7 +8,7 @@ use crate::protocol::sip::dialog::state::Outbound;
 use crate::protocol::sip::dialog::{Command, EndCause};
 use crate::protocol::sip::endpoint::ClientTransaction;
 use crate::protocol::sip::screen::ALLOW;
-use crate::protocol::sip::values::{MinSe, Reason};
+use crate::protocol::sip::values::{MinSe, Reason, SessionExpires};
 use crate::protocol::sip::{HeaderName, Headers, Method, Response, Status};
 
 /// How long to wait after a refresh was refused for no reason we can mend.
@@ -16,7 +16,7 @@ const RETRY: Duration = Duration::from_secs(30);
 /// How long a peer that sends no media is believed to be there: whoever holds a call may vanish without a sign.
 const PROBE: Duration = Duration::from_secs(60);
 /// Extensions of our requests: a peer must not answer a re-INVITE by reliable provisional responses.
-pub(super) const SUPPORTED: &str = "timer";
+const SUPPORTED: &str = "timer";
 
 /// The refresh that waits for its final response.
 #[derive(Debug, Clone)]
@@ -51,12 +51,7 @@ impl Session {
             let wait = self.glare_wait();
             return self.timers.arm(Timer::Refresh, now + wait);
         }
-        let mut headers = Headers::default();
-        headers.push(HeaderName::Contact, format!("<{}>", self.contact));
-        headers.push(HeaderName::Allow, ALLOW);
-        headers.push(HeaderName::Supported, SUPPORTED);
-        headers.push(HeaderName::SessionExpires, timer.in_request().to_string());
-        headers.push(HeaderName::MinSe, self.limits.min_se.to_string());
+        let mut headers = self.terms(timer.in_request());
         let (method, body) = match self.peer_allows_update {
             true => (Method::Update, Vec::new()),
             false => (Method::Invite, self.negotiation.repeat_offer().to_string().into_bytes()),
@@ -66,6 +61,17 @@ impl Session {
         }
         let client = self.send(method.clone(), headers, body, out);
         self.pending = Some(Pending { client, method });
+    }
+
+    /// What a request of ours says of us and of the session timer it proposes.
+    pub(super) fn terms(&self, proposed: SessionExpires) -> Headers {
+        let mut headers = Headers::default();
+        headers.push(HeaderName::Contact, format!("<{}>", self.contact));
+        headers.push(HeaderName::Allow, ALLOW);
+        headers.push(HeaderName::Supported, SUPPORTED);
+        headers.push(HeaderName::SessionExpires, proposed.to_string());
+        headers.push(HeaderName::MinSe, self.limits.min_se.to_string());
+        headers
     }
 
     /// While the call is on hold no media tells that the peer is there, and it need not have a session timer: it is

@@ -11,7 +11,12 @@ use crate::protocol::sip::{HeaderName, Request, Response, Status};
 impl Session {
     /// A response with our tag and name.
     pub(super) fn reply(&self, request: &Request, status: Status) -> Response {
-        request.response(status).with_to_tag(&self.dialog.local_tag).with(HeaderName::Server, &self.server)
+        self.signed(request.response(status))
+    }
+
+    /// The same, as ours.
+    pub(super) fn signed(&self, response: Response) -> Response {
+        response.with_to_tag(&self.dialog.local_tag).with(HeaderName::Server, &self.server)
     }
 
     /// A response to the INVITE that makes the dialog (RFC 3261 12.1.1).

@@ -121,7 +121,8 @@ fn giving_up_cancels_once_a_provisional_response_has_come() {
     ]);
     flow(&[("call", INVITE), ("<- 180", ""), ("hang up", "-> CANCEL"), ("<- nothing", "ended Cancelled")]);
     flow(&[("call", INVITE), ("hang up", ""), ("<- nothing", "ended Cancelled")]);
-    // a redirection is not followed any more
+    // neither a redirection nor a longer interval is followed any more
+    flow(&[("call", INVITE), ("hang up", ""), ("<- 422 [Min-SE: 3600]", "ended Cancelled")]);
     flow(&[("call", INVITE), ("hang up", ""), ("<- 302 [Contact: <sip:a@198.51.100.1>]", "ended Cancelled")]);
     // RFC 3261 9.1: the answer was faster
     flow(&[

@@ -60,6 +60,7 @@ fn view(mailboxes: usize) -> View {
             full: None,
         }),
         servers: Vec::new(),
+        tests: Vec::new(),
         seed: 7,
     }
 }

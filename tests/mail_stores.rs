@@ -48,6 +48,7 @@ fn spool_with(names: &[&str], address: &str) -> Spool {
             reason: "DivertNoAnswer".into(),
             language: "en-US".into(),
             notify_missed_call: true,
+            test: false,
         };
         let mut recording = spool.begin(details).unwrap();
         recording.append(&speech()).unwrap();

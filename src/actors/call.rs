@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::rtp_ports::MediaSockets;
 use super::sip_endpoint::Incoming;
 use super::um_worker::{Equipment, RETRY_AFTER};
-use crate::apps::{CallAnsweringSetup, CalledName};
+use crate::apps::{Application, CallAnswering, CallAnsweringSetup, CalledName, Echo};
 use crate::directory::{Destination, Directory, Mailbox, ReasonForCall, Resolved};
 use crate::engine::Environment;
 use crate::engine::environment::blocking;
@@ -22,18 +22,27 @@ use crate::protocol::sip::dialog::{Own, Refusal, Setup};
 use crate::protocol::sip::{Flow, HeaderName, Request, Status, Transport};
 use crate::routing::{peer_of, understand};
 
-/// A call for a mailbox.
+/// A call for a mailbox, or a test call.
 pub struct Call {
     pub details: CallDetails,
-    resolved: Resolved,
-    mailbox: Arc<Mailbox>,
+    purpose: Purpose,
     /// The address our Contact and SDP name.
     address: IpAddr,
     pub sockets: Option<MediaSockets>,
     rtp_port: u16,
     /// Where the call's SIP comes from.
     pub peer: IpAddr,
-    withheld: bool,
+}
+
+/// What a call is answered for.
+enum Purpose {
+    CallAnswering {
+        resolved: Box<Resolved>,
+        mailbox: Arc<Mailbox>,
+        withheld: bool,
+    },
+    /// What is heard is played back.
+    Test,
 }
 
 /// The recordings of the called user.
@@ -72,15 +81,54 @@ impl Call {
             Refusal::new(Status::SERVICE_UNAVAILABLE, &why).retry_after(RETRY_AFTER)
         })?;
         let details = details(request, &resolved, &mailbox, reason, calling.as_ref(), equipment);
+        let withheld = calling.is_none_or(|calling| calling.withheld);
         Ok(Call {
             details,
-            mailbox,
             address,
             peer: peer.ip(),
             rtp_port: sockets.rtp.local().port(),
             sockets: Some(sockets),
-            withheld: calling.is_none_or(|calling| calling.withheld),
-            resolved,
+            purpose: Purpose::CallAnswering { resolved: Box::new(resolved), mailbox, withheld },
+        })
+    }
+
+    /// A test call of this server's own: no gateway and no mailbox is asked for.
+    pub fn test(incoming: &Incoming, equipment: &Equipment) -> Result<Call, Refusal> {
+        let Incoming { request, flow, .. } = incoming;
+        let unable = |what: &str, error: io::Error| {
+            Refusal::new(Status::SERVICE_UNAVAILABLE, &format!("{what}: {error}")).retry_after(RETRY_AFTER)
+        };
+        let address = match flow.local.ip() {
+            ip if ip.is_unspecified() => equipment.environment.address_towards(flow.remote.ip()),
+            ip => Ok(ip),
+        };
+        let address = address.map_err(|error| unable("no way to the caller", error))?;
+        let sockets = equipment.ports.bind(&*equipment.environment, flow.local.ip());
+        let sockets = sockets.map_err(|error| unable("no RTP port", error))?;
+        let mut octets = [0; 16];
+        equipment.environment.fill_random(&mut octets);
+        let nobody = Recipient { alias: String::new(), address: String::new(), display_name: String::new() };
+        Ok(Call {
+            details: CallDetails {
+                id: EntryId::from_random(octets),
+                node: equipment.settings.node.clone(),
+                mailbox: nobody,
+                caller: None,
+                called: String::new(),
+                started: equipment.environment.wall(),
+                call_id: request.headers.get(&HeaderName::CallId).unwrap_or_default().to_owned(),
+                dial_plan: String::new(),
+                gateway: String::new(),
+                reason: ReasonForCall::Direct.as_str().to_owned(),
+                language: String::new(),
+                notify_missed_call: false,
+                test: true,
+            },
+            address,
+            peer: flow.remote.ip(),
+            rtp_port: sockets.rtp.local().port(),
+            sockets: Some(sockets),
+            purpose: Purpose::Test,
         })
     }
 
@@ -98,30 +146,34 @@ impl Call {
         }
     }
 
-    /// What the voice application starts with.
-    pub fn setup(&self, greetings: &Greetings, equipment: &Equipment) -> CallAnsweringSetup {
-        let plan = &self.resolved.dial_plan;
+    /// The voice application that answers.
+    pub fn application(&self, greetings: &Greetings, equipment: &Equipment) -> Application {
+        let Purpose::CallAnswering { resolved, mailbox, withheld } = &self.purpose else {
+            return Application::Echo(Echo::default());
+        };
+        let plan = &resolved.dial_plan;
         let name = match &greetings.name {
             Some(_) => CalledName::Recorded(GreetingId::new(NAME)),
-            None => match self.mailbox.primary_extension() {
+            None => match mailbox.primary_extension() {
                 Some(extension) => CalledName::Number(extension.to_string()),
                 None => CalledName::Unknown,
             },
         };
-        CallAnsweringSetup {
-            language: equipment.prompts.choose(&self.mailbox.language, &plan.default_language),
+        let setup = CallAnsweringSetup {
+            language: equipment.prompts.choose(&mailbox.language, &plan.default_language),
             name,
             personal_greeting: greetings.greeting.as_ref().map(|_| GreetingId::new(GREETING)),
             max_recording: plan.max_recording_duration,
             idle_timeout: plan.recording_idle_timeout,
             max_call: plan.max_call_duration,
             input_failures: NonZeroU8::new(plan.input_failures_before_disconnect).unwrap_or(NonZeroU8::MIN),
-            anonymous: self.withheld,
-            anonymous_allowed: self.mailbox.anonymous_callers_can_leave_messages,
+            anonymous: *withheld,
+            anonymous_allowed: mailbox.anonymous_callers_can_leave_messages,
             private_offered: true,
-            missed_call_notification: self.mailbox.gets_missed_call_notifications(),
+            missed_call_notification: mailbox.gets_missed_call_notifications(),
             disk_ok: equipment.spool_state.has_room(),
-        }
+        };
+        Application::CallAnswering(Box::new(CallAnswering::new(setup)))
     }
 }
 
@@ -222,5 +274,6 @@ fn details(
         reason: reason.as_str().to_owned(),
         language: mailbox.language.to_string(),
         notify_missed_call: mailbox.gets_missed_call_notifications(),
+        test: false,
     }
 }

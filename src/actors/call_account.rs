@@ -30,10 +30,10 @@ pub struct Account {
 
 impl Account {
     /// `peer`: the gateway's address.
-    pub fn open(details: &CallDetails, peer: IpAddr, is_test: bool) -> Account {
+    pub fn open(details: &CallDetails, peer: IpAddr) -> Account {
         let call = ActiveCall {
             call_identity: details.call_id.clone(),
-            call_type: match is_test {
+            call_type: match details.test {
                 true => CallType::None,
                 false => CallType::CallAnsweringVoiceMessage,
             },
@@ -46,7 +46,7 @@ impl Account {
             reason_for_call: details.reason.clone(),
             callee_mailbox_alias: details.mailbox.alias.clone(),
             answered: false,
-            is_test,
+            is_test: details.test,
         };
         Account { call, answered: None, over: None, codec: None, stored: false, cut: None }
     }

@@ -4,6 +4,7 @@
 use actix::prelude::*;
 
 use crate::link::{ToNode, ToWorker, WorkerId};
+use crate::records::test_call::TestOutcome;
 use crate::records::trace::{TraceOrder, TracedMessage};
 use crate::records::{ActiveCall, CallDataRecord};
 
@@ -26,6 +27,11 @@ pub enum CallHappened {
     },
     /// A SIP message of a call that is traced.
     Traced(TracedMessage),
+    /// What came of the test call of this token.
+    Tested {
+        token: String,
+        outcome: Box<TestOutcome>,
+    },
 }
 
 /// What a worker reports to its node.
@@ -67,6 +73,7 @@ impl CallHappened {
             CallHappened::Answered { call_identity } => ToNode::CallAnswered { call_identity },
             CallHappened::Ended(record) => ToNode::CallEnded { sequence, record },
             CallHappened::Refused { .. } => return None,
+            CallHappened::Tested { token, outcome } => ToNode::Tested { token, outcome },
             CallHappened::Traced(message) => {
                 let TracedMessage { call_identity, at, sent, local, peer, stream, bytes } = message;
                 ToNode::Traced { call_identity, at, sent, local, peer, stream, bytes }

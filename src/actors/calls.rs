@@ -134,6 +134,7 @@ impl Calls {
             | ToNode::Beat(_)
             | ToNode::MessageReady { .. }
             | ToNode::MessagesReady
+            | ToNode::Tested { .. }
             | ToNode::Drained => {}
         }
     }

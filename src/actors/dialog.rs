@@ -7,15 +7,14 @@ use super::alarm::Alarm;
 use super::call::{Call, Greetings};
 use super::call_account::Account;
 use super::call_events::CallHappened;
-use super::media_clock::StreamKey;
-use super::rtp_stream::{Ordered, RtpStream, StopStream};
+use super::rtp_stream::{self, Ordered, Owner, RtpStream, StopStream};
 use super::sip_endpoint::{Forget, Incoming, Outgoing};
 use super::spool_writer::{self, Begin, CannotRecord, Ending, Finish, ReadBack, Truncate};
 use super::um_worker::{CallEnded, CallerGone, Equipment, UmWorker};
 use crate::apps::conversation::{self as app, Outcome};
-use crate::apps::{CallAnswering, KeyPad, KeySource};
+use crate::apps::{Application, KeyPad, KeySource};
 use crate::media::recorder::{RecordEnd, RecordRules};
-use crate::media::stream::{Order, Quality, Stream, StreamConfig, StreamEvent};
+use crate::media::stream::{Order, Quality, StreamEvent};
 use crate::protocol::sdp::MediaPlan;
 use crate::protocol::sip::dialog::{self as session, EndCause, Session};
 use crate::protocol::sip::endpoint::{self, ClientTransaction, DialogKey, NoResponseCause, ServerTransaction};
@@ -29,7 +28,7 @@ pub struct Dialog {
     session: Session,
     session_commands: Vec<session::Command>,
     /// Set when what is played to the caller is known: the user's greetings are read from disk first.
-    answering: Option<CallAnswering>,
+    answering: Option<Application>,
     app_commands: Vec<app::Command>,
     greetings: Greetings,
     keys: KeyPad,
@@ -136,8 +135,13 @@ impl Dialog {
         );
         let details = &call.details;
         let caller = details.caller.as_ref().and_then(|caller| caller.number.as_deref()).unwrap_or("anonymous");
-        tracing::info!(parent: &span, gateway = details.gateway, caller, reason = details.reason, "call taken");
-        let account = Account::open(details, call.peer, false);
+        match details.test {
+            true => tracing::info!(parent: &span, "test call taken"),
+            false => {
+                tracing::info!(parent: &span, gateway = details.gateway, caller, reason = details.reason, "call taken");
+            }
+        }
+        let account = Account::open(details, call.peer);
         equipment.events.do_send(account.started());
         let session = Session::new(call.session_setup(incoming, &equipment));
         let dialog = Dialog {
@@ -278,7 +282,7 @@ impl Dialog {
     }
 
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {
-        let application = self.answering.as_ref().and_then(CallAnswering::next_deadline);
+        let application = self.answering.as_ref().and_then(Application::next_deadline);
         let deadline = self.session.next_deadline().into_iter().chain(application).min();
         self.alarm.no_later_than(ctx, self.equipment.environment.now(), deadline, |dialog, ctx| {
             dialog.alarm.rang();
@@ -304,31 +308,14 @@ impl Dialog {
     }
 
     fn start_stream(&mut self, ctx: &mut Context<Self>) -> Option<Addr<RtpStream>> {
-        let equipment = &self.equipment;
-        let environment = equipment.environment.clone();
-        let config = StreamConfig {
-            ssrc: environment.random_u64() as u32,
-            first_sequence: environment.random_u64() as u16,
-            first_timestamp: environment.random_u64() as u32,
-            cname: format!("{:016x}@{}", environment.random_u64(), equipment.settings.node),
-            media_timeout: equipment.settings.media_timeout,
-            signalling_peer: Some(self.call.peer),
-        };
-        let stream = RtpStream {
-            core: Stream::new(config, environment.now()),
-            environment,
-            sockets: self.call.sockets.take()?,
-            key: StreamKey(self.key.0),
-            clock: equipment.clock.clone(),
-            dialog: ctx.address(),
-            spool: equipment.spool.clone(),
+        let owner = Owner {
+            heard: ctx.address().recipient(),
+            lost: ctx.address().recipient(),
+            audio: self.equipment.spool.clone().recipient(),
             recording: self.call.details.id.clone(),
-            taken: None,
-            stopped: false,
-            outputs: Vec::new(),
-            ticks: 0,
         };
-        Some(equipment.media.start(|_| stream))
+        let sockets = self.call.sockets.take()?;
+        Some(rtp_stream::start(&self.equipment, sockets, self.key, self.call.peer, owner))
     }
 
     // ---- the end
@@ -418,7 +405,7 @@ impl Actor for Dialog {
         let (environment, store) = (self.equipment.environment.clone(), self.equipment.greetings.clone());
         let greetings = Greetings::read(environment, store, self.call.details.mailbox.alias.clone());
         ctx.spawn(greetings.into_actor(self).map(|greetings, dialog, ctx| {
-            dialog.answering = Some(CallAnswering::new(dialog.call.setup(&greetings, &dialog.equipment)));
+            dialog.answering = Some(dialog.call.application(&greetings, &dialog.equipment));
             dialog.greetings = greetings;
             match dialog.hung_up {
                 // given up while the greetings were read: a missed call all the same

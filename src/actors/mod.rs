@@ -27,6 +27,7 @@ pub mod rtp_stream;
 pub mod sip_endpoint;
 pub mod spool_keeper;
 pub mod spool_writer;
+pub mod test_caller;
 pub mod transport;
 pub mod um_service;
 pub mod um_worker;

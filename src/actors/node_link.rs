@@ -15,7 +15,8 @@ use super::rtp_ports::RtpPorts;
 use super::sip_endpoint::{GetLoad, SipEndpoint};
 use super::spool_writer::{SpoolState, Spooled};
 use super::um_worker::{
-    CallCount, CountCalls, Drain, DropCalls, LEAVING, Limit, Refuse, STRAGGLERS, UmWorker, UseDirectory,
+    CallCount, CountCalls, Drain, DropCalls, ExpectTests, LEAVING, Limit, PlaceTest, Refuse, STRAGGLERS, UmWorker,
+    UseDirectory,
 };
 use super::wiretap::Wiretap;
 use crate::directory::{Directory, HostName, SourceFile, Whereabouts};
@@ -191,7 +192,7 @@ impl NodeLink {
                 *self.refused.entry(*status).or_default() += 1;
                 self.refused_not_recorded += u64::from(*not_recorded);
             }
-            CallHappened::Traced(_) => {}
+            CallHappened::Traced(_) | CallHappened::Tested { .. } => {}
         }
         let Some(message) = happened.into_link(self.last_sequence) else { return };
         if matches!(message, ToNode::CallEnded { .. }) {
@@ -260,6 +261,8 @@ impl NodeLink {
             ToWorker::Stop => self.stop(),
             ToWorker::Trace(order) => staff.tap.obey(&order),
             ToWorker::Taken { sequence } => drop(self.untold.remove(&sequence)),
+            ToWorker::ExpectTests(tokens) => staff.calls.do_send(ExpectTests(tokens)),
+            ToWorker::Test(order) => staff.calls.do_send(PlaceTest(*order)),
             ToWorker::Report { number } => self.beat(number, ctx),
         }
     }

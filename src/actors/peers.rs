@@ -17,7 +17,7 @@ use super::transport::DatagramListener;
 use crate::directory::{Directory, GatewayStatus, IpGateway, Name};
 use crate::engine::{Environment, Place};
 use crate::metrics::Metrics;
-use crate::peers::{Asker, Health, Peer, PeerName, Verdict, address_conflicts, watched};
+use crate::peers::{Asker, Health, Peer, PeerName, Target, Verdict, address_conflicts, watched};
 use crate::protocol::sip::dialog::{Refusal, options_answer};
 use crate::protocol::sip::endpoint::{Endpoint, Event, Identity};
 use crate::protocol::sip::screen::screen;
@@ -68,6 +68,11 @@ struct Watched {
 #[derive(Message)]
 #[rtype(result = "Vec<GatewayState>")]
 pub struct GetGateways;
+
+/// Where a call through this gateway goes to: where it answers, or where it would first be asked.
+#[derive(Message)]
+#[rtype(result = "Result<Target, String>")]
+pub struct GetTarget(pub String);
 
 /// One gateway, for an administrator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -257,6 +262,29 @@ impl Handler<GetGateways> for Peers {
     fn handle(&mut self, _: GetGateways, _: &mut Self::Context) -> Self::Result {
         let gateways = self.directory.ip_gateways().iter();
         MessageResult(gateways.map(|gateway| self.state(gateway)).collect())
+    }
+}
+
+impl Handler<GetTarget> for Peers {
+    type Result = Result<Target, String>;
+
+    fn handle(&mut self, GetTarget(name): GetTarget, _: &mut Self::Context) -> Self::Result {
+        let mut gateways = self.directory.ip_gateways().iter();
+        let gateway = gateways.find(|gateway| gateway.name.to_string().eq_ignore_ascii_case(&name));
+        let gateway = gateway.ok_or_else(|| format!("there is no UM IP gateway \"{name}\""))?;
+        let name = &gateway.name;
+        if gateway.status != GatewayStatus::Enabled {
+            return Err(format!("gateway \"{name}\" is {}", gateway.status.as_str()));
+        }
+        if !gateway.outcalls_allowed {
+            return Err(format!("gateway \"{name}\" takes no calls of ours (OutcallsAllowed)"));
+        }
+        let known = self.peers.get(&PeerName::Gateway(name.to_string()));
+        let found = known.and_then(|known| match &known.verdict {
+            Some((Verdict::Up(target), _)) => Some(*target),
+            _ => known.peer.targets.first().copied(),
+        });
+        found.ok_or_else(|| format!("gateway \"{name}\" has no address and port to call"))
     }
 }
 

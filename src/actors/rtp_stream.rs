@@ -1,37 +1,78 @@
 //! The actor around one media stream: packets between its sockets and the pure stream, audio to the spool.
-//! Knows: sockets, its clock, its dialog. Must not: know the call.
+//! Knows: sockets, its clock, its owner. Must not: know the call.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::dialog::{Dialog, Heard, StreamLost};
+use super::dialog::{Heard, StreamLost};
 use super::media_clock::{Join, Leave, MediaClock, StreamKey, Tick};
 use super::rtp_ports::MediaSockets;
-use super::spool_writer::{Append, SpoolWriter};
+use super::spool_writer::Append;
+use super::um_worker::Equipment;
 use crate::engine::Environment;
 use crate::mailbox::EntryId;
-use crate::media::stream::{Input, Order, Output, Quality, Stream, StreamEvent};
+use crate::media::stream::{Input, Order, Output, Quality, Stream, StreamConfig, StreamEvent};
+use crate::protocol::sip::endpoint::DialogKey;
 
 /// RTCP is rare; its socket is looked at every so many ticks (100 ms).
 const RTCP_EVERY: u32 = 5;
 
-pub struct RtpStream {
-    pub environment: Arc<dyn Environment>,
-    pub core: Stream,
-    pub sockets: MediaSockets,
-    pub key: StreamKey,
-    pub clock: Addr<MediaClock>,
-    pub dialog: Addr<Dialog>,
-    /// Where recorded audio goes.
-    pub spool: Addr<SpoolWriter>,
+/// Who has a stream.
+pub struct Owner {
+    pub heard: Recipient<Heard>,
+    pub lost: Recipient<StreamLost>,
+    /// Where recorded audio goes, and under which name.
+    pub audio: Recipient<Append>,
     pub recording: EntryId,
+}
+
+/// Starts the stream of a call whose SIP comes from `peer`.
+pub fn start(
+    equipment: &Equipment,
+    sockets: MediaSockets,
+    key: DialogKey,
+    peer: IpAddr,
+    owner: Owner,
+) -> Addr<RtpStream> {
+    let environment = equipment.environment.clone();
+    let config = StreamConfig {
+        ssrc: environment.random_u64() as u32,
+        first_sequence: environment.random_u64() as u16,
+        first_timestamp: environment.random_u64() as u32,
+        cname: format!("{:016x}@{}", environment.random_u64(), equipment.settings.node),
+        media_timeout: equipment.settings.media_timeout,
+        signalling_peer: Some(peer),
+    };
+    let stream = RtpStream {
+        core: Stream::new(config, environment.now()),
+        environment,
+        sockets,
+        key: StreamKey(key.0),
+        clock: equipment.clock.clone(),
+        owner,
+        taken: None,
+        stopped: false,
+        outputs: Vec::new(),
+        ticks: 0,
+    };
+    equipment.media.start(|_| stream)
+}
+
+pub struct RtpStream {
+    environment: Arc<dyn Environment>,
+    core: Stream,
+    sockets: MediaSockets,
+    key: StreamKey,
+    clock: Addr<MediaClock>,
+    owner: Owner,
     /// Samples that went to the spool since recording began; `None` while nothing is recorded.
-    pub taken: Option<u64>,
+    taken: Option<u64>,
     /// Ended as asked.
-    pub stopped: bool,
-    pub outputs: Vec<Output>,
-    pub ticks: u32,
+    stopped: bool,
+    outputs: Vec<Output>,
+    ticks: u32,
 }
 
 /// An order of the voice application, or a media plan of the session.
@@ -71,13 +112,13 @@ impl RtpStream {
                 Output::Rtcp { to, bytes } => self.sockets.rtcp.send(&bytes, to),
                 Output::Audio(samples) => {
                     self.taken = self.taken.map(|taken| taken + samples.len() as u64);
-                    self.spool.do_send(Append { id: self.recording.clone(), samples });
+                    self.owner.audio.do_send(Append { id: self.owner.recording.clone(), samples });
                 }
                 Output::Heard(event) => {
                     if matches!(event, StreamEvent::RecordingEnded { .. }) {
                         self.taken = None;
                     }
-                    self.dialog.do_send(Heard(event));
+                    self.owner.heard.do_send(Heard(event));
                 }
             }
         }
@@ -97,7 +138,7 @@ impl Drop for RtpStream {
     fn drop(&mut self) {
         self.clock.do_send(Leave(self.key));
         if !self.stopped {
-            self.dialog.do_send(StreamLost { recorded: self.taken });
+            self.owner.lost.do_send(StreamLost { recorded: self.taken });
         }
     }
 }

@@ -4,6 +4,7 @@
 mod links;
 mod orders;
 mod reports;
+mod test_calls;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
@@ -29,6 +30,7 @@ use crate::records::trace::{NextCalls, TraceOrder};
 use links::accept;
 use reports::Report;
 pub use reports::{GetReport, ServiceReport, UntilReady, WorkerStatus};
+pub use test_calls::PlaceTest;
 
 /// How often supervision looks at its deadlines.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -92,6 +94,8 @@ pub struct UmService {
     ending: HashMap<WorkerId, (String, Instant)>,
     last_report: u64,
     reports: Vec<Report>,
+    /// Test calls under way.
+    tests: Vec<test_calls::Test>,
     starting: Vec<oneshot::Sender<Result<(), String>>>,
     watchers: Vec<Recipient<WorkerChanged>>,
     /// What they know.
@@ -181,6 +185,7 @@ impl UmService {
             ending: HashMap::new(),
             last_report: 0,
             reports: Vec::new(),
+            tests: Vec::new(),
             starting: Vec::new(),
             watchers: Vec::new(),
             told: WorkerChanged::default(),

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use super::media_clock::MediaClock;
 use super::rtp_ports::RtpPorts;
 use super::sip_endpoint::{Forget, Incoming, Outgoing, Own, SipEndpoint};
 use super::spool_writer::{SpoolState, SpoolWriter};
+use super::test_caller::TestCaller;
 use crate::directory::Directory;
 use crate::engine::{Environment, Place};
 use crate::link::{CallSelector, Settings};
@@ -26,8 +27,9 @@ use crate::prompts::Prompts;
 use crate::protocol::sip::calling_party::calling_party;
 use crate::protocol::sip::dialog::{Refusal, options_answer};
 use crate::protocol::sip::endpoint::{self, DialogKey, ServerTransaction};
-use crate::protocol::sip::{Flow, HeaderName, Method, Request, Response, Status};
+use crate::protocol::sip::{Flow, HeaderName, Method, Request, Response, Status, Uri};
 use crate::records::refusals::{Peer, Refusals, Told};
+use crate::records::test_call::{TestOrder, TestOutcome};
 use crate::routing::{Account, Refused, peer_of};
 
 /// Why a server that is about to end takes no calls.
@@ -49,6 +51,8 @@ pub struct Equipment {
     pub prompts: Arc<Prompts>,
     pub greetings: Greetings,
     pub settings: Arc<Settings>,
+    /// The sockets SIP is taken on.
+    pub listens: Arc<[SocketAddr]>,
     /// Who keeps account of calls.
     pub events: Recipient<CallHappened>,
 }
@@ -71,6 +75,8 @@ pub struct UmWorker {
     refuse: Option<String>,
     /// Since when another worker takes the calls.
     draining: Option<Instant>,
+    /// Users whose calls are tests of this server's own.
+    tests: Vec<String>,
     /// Who is told how many calls there are.
     count: Recipient<CallCount>,
 }
@@ -120,6 +126,16 @@ pub struct Drain;
 #[rtype(result = "()")]
 pub struct DropCalls(pub CallSelector);
 
+/// Calls for these users are tests.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ExpectTests(pub Vec<String>);
+
+/// Place a test call.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PlaceTest(pub TestOrder);
+
 /// How many calls there are.
 #[derive(Message)]
 #[rtype(result = "CallCount")]
@@ -159,6 +175,7 @@ impl UmWorker {
             limit,
             refuse,
             draining: None,
+            tests: Vec::new(),
             count,
         }
     }
@@ -218,6 +235,9 @@ impl UmWorker {
         if self.limit.is_reached_by(self.talking.len()) {
             return Err(busy(&full(self.limit.max_calls)));
         }
+        if incoming.request.uri.user().is_some_and(|user| self.tests.contains(&user)) {
+            return Call::test(incoming, &self.equipment);
+        }
         let Self { equipment, directory, addresses, .. } = self;
         Call::place(incoming, directory, equipment, |flow| address_towards(flow, equipment, addresses))
     }
@@ -235,6 +255,23 @@ impl UmWorker {
 
     fn count(&self) -> CallCount {
         CallCount { calls: self.calls.len(), talking: self.talking.len() }
+    }
+
+    fn place_test(&self, order: TestOrder) -> Result<(), String> {
+        let address = Uri::parse(&order.target).address().ok_or_else(|| format!("{} has no address", order.target))?;
+        let listens = &self.equipment.listens;
+        let socket = listens.iter().find(|socket| socket.is_ipv4() == address.is_ipv4());
+        let socket = *socket.ok_or_else(|| format!("this worker has no socket that reaches {address}"))?;
+        let advertised = self.equipment.settings.advertised.filter(|ip| ip.is_ipv4() == address.is_ipv4());
+        let ip = match (order.through_gateway, advertised) {
+            (true, Some(advertised)) => advertised,
+            _ if !socket.ip().is_unspecified() => socket.ip(),
+            _ => {
+                let towards = self.equipment.environment.address_towards(address);
+                towards.map_err(|error| format!("no way to {address}: {error}"))?
+            }
+        };
+        TestCaller::start(self.equipment.clone(), order, socket, ip)
     }
 
     /// Answers a request outside any dialog that is no INVITE.
@@ -328,6 +365,26 @@ impl Handler<CountCalls> for UmWorker {
 
     fn handle(&mut self, _: CountCalls, _: &mut Self::Context) -> CallCount {
         self.count()
+    }
+}
+
+impl Handler<ExpectTests> for UmWorker {
+    type Result = ();
+
+    fn handle(&mut self, ExpectTests(tests): ExpectTests, _: &mut Self::Context) {
+        self.tests = tests;
+    }
+}
+
+impl Handler<PlaceTest> for UmWorker {
+    type Result = ();
+
+    fn handle(&mut self, PlaceTest(order): PlaceTest, _: &mut Self::Context) {
+        let token = order.token.clone();
+        if let Err(reason) = self.place_test(order) {
+            let outcome = Box::new(TestOutcome::failed(reason));
+            self.equipment.events.do_send(CallHappened::Tested { token, outcome });
+        }
     }
 }
 

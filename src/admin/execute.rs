@@ -2,14 +2,15 @@
 //! Knows: the engine's methods, the organisation's files. Must not: know who gave a command.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::account;
-use super::command::{Answer, Changed, Changes, Force, Reason, Refusal, Request, Row, in_force};
+use super::command::{Answer, Changed, Changes, Force, Reason, Refusal, Request, Row, TestCall, in_force};
 use super::organisation::Organisation;
 use crate::actors::config_poller::Refreshed;
-use crate::engine::Engine;
+use crate::engine::{Engine, TestTarget};
 use crate::records::RecordStore;
 
 /// A running node as its administration has it.
@@ -61,6 +62,7 @@ pub async fn execute(node: &Node, request: Request) -> Answer {
         }
         Request::Trace(trace) => account::trace(&node.engine, trace).await,
         Request::TracedCalls => Ok(Answer::Rows(rows(&node.engine.traced_calls().await))),
+        Request::Test(call) => test(node, call).await,
         Request::Traced { call_identity } => account::traced(&node.engine, call_identity).await,
         request @ (Request::CallDataRecords { .. } | Request::CallSummaryReport { .. }) => {
             let (records, today) = (node.engine.records(), day(node.engine.wall()));
@@ -68,7 +70,6 @@ pub async fn execute(node: &Node, request: Request) -> Answer {
             blocking(move || answer().unwrap_or_else(|| Err(Refusal::new(Reason::NotBuilt, "no records of that"))))
                 .await
         }
-        other => Err(not_in_this_build(&other)),
     };
     outcome.unwrap_or_else(Answer::Refused)
 }
@@ -115,12 +116,6 @@ fn day(now: jiff::Timestamp) -> jiff::civil::Date {
     now.to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
-fn not_in_this_build(request: &Request) -> Refusal {
-    let what = format!("{request:?}");
-    let what = what.split([' ', '(', '{']).next().unwrap_or_default();
-    Refusal::new(Reason::NotBuilt, format!("{what}: the node cannot answer this yet"))
-}
-
 async fn change(node: &Node, changes: Changes) -> Result<Changed, Refusal> {
     let organisation = node.organisation.clone();
     let mut changed = blocking(move || organisation.change(&changes)).await?;
@@ -131,6 +126,36 @@ async fn change(node: &Node, changes: Changes) -> Result<Changed, Refusal> {
         };
     }
     Ok(changed)
+}
+
+/// A call that was placed is answered with a row, whatever came of it.
+async fn test(node: &Node, call: TestCall) -> Result<Answer, Refusal> {
+    let TestCall { call_router, ip_gateway, phone, from, dtmf, timeout } = call;
+    let invalid = |key: &str, message: &str| Refusal::of_setting(Reason::Invalid, key, message);
+    let target = match (ip_gateway, phone) {
+        (Some(_), Some(_)) if call_router => {
+            return Err(invalid("call_router", "a test goes to the call router or through a gateway, not both"));
+        }
+        (Some(name), Some(phone)) => TestTarget::Gateway { name, phone },
+        (None, None) if call_router => TestTarget::CallRouter,
+        (None, None) => TestTarget::UmService,
+        (Some(_), None) => return Err(invalid("phone", "is needed with a gateway: the number to call")),
+        (None, Some(_)) => return Err(invalid("ip_gateway", "is needed with a number: the gateway to call through")),
+    };
+    let keys = |dtmf: &String| !dtmf.is_empty() && dtmf.chars().all(|key| "0123456789*#ABCDabcd".contains(key));
+    if dtmf.as_ref().is_some_and(|dtmf| dtmf.len() > 64 || !keys(dtmf)) {
+        return Err(invalid("dtmf", "is 1 to 64 keys: 0-9, *, #, A-D"));
+    }
+    if timeout.is_some_and(|seconds| !(5..=1800).contains(&seconds)) {
+        return Err(invalid("timeout", "is a number of seconds; 5 to 1800 is allowed"));
+    }
+    let plain = |from: &String| from.starts_with("sip:") && !from.contains(['<', '>', '"', ';', '\r', '\n', ' ']);
+    if from.as_ref().is_some_and(|from| !plain(from)) {
+        return Err(invalid("from", "is a SIP URI, as sip:1001@example.com"));
+    }
+    let outcome = node.engine.test(target, from, dtmf, timeout.map(Duration::from_secs)).await;
+    let outcome = outcome.map_err(|why| Refusal::new(Reason::Failed, why))?;
+    Ok(Answer::Rows(rows(&[outcome])))
 }
 
 /// Files may keep us waiting: not on the thread that carries calls.

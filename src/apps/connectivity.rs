@@ -18,8 +18,10 @@ pub use tester::{Asked, Expected, Heard, Tester, TesterCommand, TesterEvent, USU
 const LONGEST_CALL: Duration = Duration::from_secs(120);
 const LONGEST_RECORDING: Duration = Duration::from_secs(60);
 /// A tester that sends nothing, and does not say that it has, is not waited for longer.
-const SILENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(30);
 const PLAYBACK: PlayId = PlayId(1);
+/// All that was recorded: tones are no speech, and only speech counts as a message.
+const EVERYTHING: u64 = u64::MAX;
 
 /// The answering end.
 #[derive(Debug, Default)]
@@ -63,13 +65,11 @@ impl Echo {
                 out.push(Command::StopRecording);
                 Recording
             }
-            (Recording, Event::RecordingEnded { samples, .. }) if samples > 0 => {
-                out.push(Command::PlayRecording { id: PLAYBACK, samples });
+            (Recording, Event::RecordingEnded { .. }) => {
+                out.push(Command::PlayRecording { id: PLAYBACK, samples: EVERYTHING });
                 Playing
             }
-            (Recording, Event::RecordingEnded { .. } | Event::DiskFull) | (Playing, Event::Played(PLAYBACK)) => {
-                self.leave(out)
-            }
+            (Recording, Event::DiskFull) | (Playing, Event::Played(PLAYBACK)) => self.leave(out),
             (Recording | Playing, Event::Tick) if self.end.is_some_and(|end| end <= now) => self.leave(out),
             (state, _) => state,
         };

@@ -23,6 +23,8 @@ pub(super) enum Failure {
     Configuration(#[from] super::check::Faults),
     #[error("{0}")]
     Io(#[from] io::Error),
+    #[error("the test call failed: {0}")]
+    TestFailed(String),
     #[error("the node answered with something else")]
     Unexpected,
 }

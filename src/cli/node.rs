@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Folders;
 use super::ask::{Failure, ask};
 use super::print;
-use crate::admin::command::{self, Answer, CallFilter, Request, TestCall};
+use crate::admin::command::{self, Answer, CallFilter, Request, Row, TestCall};
 use crate::engine::Disk;
 use crate::engine::disk::RealDisk;
 use crate::link::CallSelector;
@@ -182,7 +182,19 @@ pub(super) fn refresh(folders: &Folders) -> Result<(), Failure> {
 
 pub(super) fn test(folders: &Folders, options: TestOptions) -> Result<(), Failure> {
     let TestOptions { call_router, ip_gateway, phone, from, dtmf, timeout, json } = options;
-    show(folders, Request::Test(TestCall { call_router, ip_gateway, phone, from, dtmf, timeout }), json)
+    let request = Request::Test(TestCall { call_router, ip_gateway, phone, from, dtmf, timeout });
+    let Answer::Rows(rows) = ask(folders, request)? else { return Err(Failure::Unexpected) };
+    match json {
+        true => print::rows(&rows, true),
+        false => rows.iter().for_each(print::record),
+    }
+    let of = |row: &Row, key: &str| row.get(key).cloned().unwrap_or_default();
+    match rows.first() {
+        Some(row) if of(row, "success") != true => {
+            Err(Failure::TestFailed(of(row, "reason").as_str().unwrap_or_default().to_owned()))
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn component(folders: &Folders, command: Component) -> Result<(), Failure> {

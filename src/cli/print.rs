@@ -27,7 +27,13 @@ pub(super) fn rows(rows: &[Row], as_json: bool) {
         return println!("{}", pretty(&json!(rows)));
     }
     let Some(first) = rows.first() else { return println!("none") };
-    let shown = |value: &serde_json::Value| match value {
+    let mut table = vec![first.keys().map(|key| key.replace('_', "-").to_uppercase()).collect::<Vec<_>>()];
+    table.extend(rows.iter().map(|row| row.values().map(shown).collect()));
+    print_table(&table);
+}
+
+fn shown(value: &serde_json::Value) -> String {
+    match value {
         serde_json::Value::Null => "-".to_owned(),
         serde_json::Value::String(text) => text.clone(),
         serde_json::Value::Array(members) => {
@@ -35,10 +41,13 @@ pub(super) fn rows(rows: &[Row], as_json: bool) {
             members.iter().map(text).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
-    };
-    let mut table = vec![first.keys().map(|key| key.replace('_', "-").to_uppercase()).collect::<Vec<_>>()];
-    table.extend(rows.iter().map(|row| row.values().map(shown).collect()));
-    print_table(&table);
+    }
+}
+
+/// One row, a line a field.
+pub(super) fn record(row: &Row) {
+    let width = row.keys().map(String::len).max().unwrap_or_default();
+    row.iter().for_each(|(key, value)| println!("{:width$}  {}", key.replace('_', "-"), shown(value)));
 }
 
 /// What a change did, to people.

@@ -33,9 +33,12 @@ use crate::metrics::Metrics;
 use crate::records::trace::{TraceOrder, TracedMessage};
 use crate::records::traces::TracedCall;
 use crate::records::{ActiveCall, RecordStore};
+use crate::routing::{OwnCall, Role};
 use crate::store::Store;
+pub use testing::TestTarget;
 
 mod starting;
+mod testing;
 mod watching;
 
 /// What a node is made of, read and validated.
@@ -95,6 +98,10 @@ pub struct Engine {
     spool: Spool,
     backlog: DeliveryBacklog,
     metrics: Arc<Metrics>,
+    /// Where calls are told to go elsewhere, as configured.
+    entries: Vec<(Role, SocketAddr)>,
+    /// Test calls under way.
+    tests: RefCell<Vec<OwnCall>>,
     /// It has a call router.
     routes: bool,
     /// It is about to end.

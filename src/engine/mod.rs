@@ -20,7 +20,7 @@ pub mod virtual_processes;
 pub mod worker;
 
 pub use disk::{Disk, DiskFile};
-pub use engine::{Engine, Parts, StartError};
+pub use engine::{Engine, Parts, StartError, TestTarget};
 pub use environment::Environment;
 pub use placement::{Place, Placement};
 pub use processes::Processes;

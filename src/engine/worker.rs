@@ -174,6 +174,7 @@ impl Worker {
             prompts: Arc::new(prompts),
             greetings,
             settings: Arc::new(settings),
+            listens: datagram.iter().map(|socket| socket.local()).collect(),
             events: link.clone().recipient(),
         };
         let (directory, count) = (Arc::new(directory), link.clone().recipient());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::mailbox::EntryId;
+use crate::records::test_call::{TestOrder, TestOutcome};
 use crate::records::trace::TraceOrder;
 use crate::records::{ActiveCall, CallDataRecord};
 
@@ -36,6 +37,10 @@ pub enum ToWorker {
     Trace(TraceOrder),
     /// The record or message was taken over: it need not be told again.
     Taken { sequence: u64 },
+    /// Answer calls for these users as test calls; each is the token of one.
+    ExpectTests(Vec<String>),
+    /// Place a test call, and tell what came of it.
+    Test(Box<TestOrder>),
     /// Send a beat now; it carries this number.
     Report { number: u64 },
 }
@@ -92,6 +97,11 @@ pub enum ToNode {
         /// It came over a stream: TCP.
         stream: bool,
         bytes: Vec<u8>,
+    },
+    /// What came of the test call of this token.
+    Tested {
+        token: String,
+        outcome: Box<TestOutcome>,
     },
     /// The last call of a draining worker has ended.
     Drained,

@@ -80,6 +80,9 @@ pub struct CallDetails {
     pub language: String,
     /// The mailbox wants to hear of calls that left no message (MissedCallNotificationEnabled, of policy and mailbox).
     pub notify_missed_call: bool,
+    /// A test call: nothing of it is ever delivered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
 }
 
 impl CallDetails {

@@ -8,6 +8,7 @@ pub mod refusals;
 pub mod report;
 pub mod store;
 mod taken;
+pub mod test_call;
 pub mod trace;
 pub mod traces;
 

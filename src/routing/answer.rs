@@ -3,10 +3,10 @@
 
 use std::net::SocketAddr;
 
-use super::decision::{RETRY_LATER, RETRY_SOON, decide, unavailable};
+use super::decision::{RETRY_LATER, RETRY_SOON, Target, decide, decide_own, unavailable};
 use super::proxy::{self, Onward, Passage};
 use super::understand::understand;
-use super::view::View;
+use super::view::{OwnCall, View};
 use super::{Role, contact, fast};
 use crate::protocol::random::mix;
 use crate::protocol::sip::dialog::{Refusal, options_answer};
@@ -175,6 +175,12 @@ pub(super) fn refuses(view: &View, role: Role) -> Option<&str> {
 }
 
 fn redirect(view: &View, role: Role, request: &Request, flow: Flow) -> Result<Response, Refusal> {
+    if let Some(call) = own_call(view, request) {
+        if let Some(why) = refuses(view, role) {
+            return Err(unavailable(why, RETRY_LATER));
+        }
+        return Ok(redirection(request, &decide_own(view, role, call)?, flow));
+    }
     let peer = proxy::peer_of(request, flow.remote, |ip| proxy::is_server(view, ip, flow));
     let resolved = understand(request, peer, None, &view.directory)?;
     if let Some(why) = refuses(view, role) {
@@ -182,11 +188,21 @@ fn redirect(view: &View, role: Role, request: &Request, flow: Flow) -> Result<Re
     }
     let spread = hash(0, request.headers.get(&HeaderName::CallId).unwrap_or_default());
     let target = decide(view, role, &resolved, flow.local.ip(), spread)?;
+    Ok(redirection(request, &target, flow))
+}
+
+/// The call of this server to itself that an INVITE belongs to.
+fn own_call<'a>(view: &'a View, invite: &Request) -> Option<&'a OwnCall> {
+    let user = if view.tests.is_empty() { None } else { invite.uri.user() }?;
+    view.tests.iter().find(|call| call.user == user)
+}
+
+fn redirection(request: &Request, target: &Target, flow: Flow) -> Response {
     let mut contact = String::with_capacity(128);
     contact.push('<');
-    contact::write(&mut contact, &request.uri, &target, flow.transport);
+    contact::write(&mut contact, &request.uri, target, flow.transport);
     contact.push('>');
-    Ok(request.response(Status::MOVED_TEMPORARILY).with(HeaderName::Contact, contact))
+    request.response(Status::MOVED_TEMPORARILY).with(HeaderName::Contact, contact)
 }
 
 /// Signs a response and writes it out for where its topmost Via leads.

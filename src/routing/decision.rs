@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Role;
-use super::view::{Home, Place, View};
+use super::view::{Home, OwnCall, Place, View};
 use crate::directory::{Destination, GatewayAddress, Mailbox, ReasonForCall, Resolved};
 use crate::protocol::sip::Status;
 use crate::protocol::sip::dialog::Refusal;
@@ -39,6 +39,16 @@ pub(super) fn decide(view: &View, role: Role, resolved: &Resolved, local: IpAddr
         Role::Router => next_service(view, mailbox, local, spread)?,
     };
     Ok(Target { place, diverted })
+}
+
+/// Decides for a call of this server to itself: it goes to no address that only peers know.
+pub(super) fn decide_own(view: &View, role: Role, call: &OwnCall) -> Decision {
+    let why = || Refusal::new(Status::TEMPORARILY_UNAVAILABLE, "this server has no UM service");
+    let home = view.home.as_ref().ok_or_else(why)?;
+    let worker = in_service(home)?;
+    let port = if role == Role::Service { worker } else { home.service_port };
+    let place = Place { host: GatewayAddress::Ip(call.at), port };
+    Ok(Target { place, diverted: None })
 }
 
 fn next_service(view: &View, mailbox: Option<&Mailbox>, local: IpAddr, spread: u64) -> Result<Place, Refusal> {

@@ -19,7 +19,7 @@ pub use answer::{Answer, Refused, answer, undelivered};
 pub use decision::{Decision, Target};
 pub use proxy::{Onward, is_server, peer_of};
 pub use understand::understand;
-pub use view::{Home, Place, Server, View};
+pub use view::{Home, OwnCall, Place, Server, View};
 
 /// Which part of the node a message came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

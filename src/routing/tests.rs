@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::answer::answer_any;
 use super::*;
 use crate::directory::{Directory, SourceFile};
-use crate::protocol::sip::{Flow, Message, Transport};
+use crate::protocol::sip::{Flow, HeaderName, Message, NameAddr, Transport};
 
 mod chain;
 
@@ -42,6 +42,7 @@ fn view() -> View {
             full: None,
         }),
         servers: Vec::new(),
+        tests: Vec::new(),
         seed: 7,
     }
 }
@@ -187,4 +188,25 @@ proptest! {
         both(&view(), &bytes, flow(Transport::Udp, "192.0.2.9:5060"));
         answer(&view(), Role::Router, &bytes, flow(Transport::Tcp, "192.0.2.9:5060"), &mut Vec::new());
     }
+}
+
+#[test]
+fn a_call_of_this_server_to_itself_stays_here_and_needs_no_gateway() {
+    let mut view = view();
+    view.advertised = Some("203.0.113.1".parse().unwrap());
+    let message = PLAIN.replace("sip:5000@192.0.2.1 SIP", "sip:ringpost-test-7@127.0.0.1 SIP");
+    let said = |view: &View, role| {
+        let mut out = Vec::new();
+        answer(view, role, message.as_bytes(), flow(Transport::Udp, "127.0.0.1:5065"), &mut out);
+        let Ok(Message::Response(response)) = Message::parse(&out) else { panic!("no response") };
+        let contact = response.headers.get(&HeaderName::Contact).map(|contact| NameAddr::parse(contact).uri);
+        (response.status.code(), contact.and_then(|uri| Some(SocketAddr::new(uri.address()?, uri.port()?))))
+    };
+    assert_eq!(said(&view, Role::Router).0, 404, "nobody the directory knows");
+    view.tests = vec![OwnCall { user: "ringpost-test-7".to_owned(), at: "127.0.0.1".parse().unwrap() }];
+    let here = |port| Some(SocketAddr::from(([127, 0, 0, 1], port)));
+    assert_eq!(said(&view, Role::Router), (302, here(5062)));
+    assert_eq!(said(&view, Role::Service), (302, here(5065)));
+    view.home.as_mut().unwrap().full = Some("MaxCallsAllowed".to_owned());
+    assert_eq!(said(&view, Role::Router).0, 503);
 }

@@ -25,6 +25,8 @@ pub struct View {
     pub home: Option<Home>,
     /// The UM services of other servers.
     pub servers: Vec<Server>,
+    /// Test calls under way.
+    pub tests: Vec<OwnCall>,
     /// Makes tags that nobody can guess, and the same for every copy of a request.
     pub seed: u64,
 }
@@ -51,6 +53,15 @@ pub struct Server {
     pub place: Place,
     /// Whether its last OPTIONS probe was answered; true until the first has ended.
     pub up: bool,
+}
+
+/// A call of this server to itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnCall {
+    /// The user it is for: a secret, for this one call.
+    pub user: String,
+    /// Where this server's UM service and workers can be called from here.
+    pub at: IpAddr,
 }
 
 /// Where calls of a server are sent to.

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use crate::ports::Ports;
 use crate::sound;
 
 /// A program of the world around, ended with the test.
-struct Running(Child);
+pub struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -24,10 +25,17 @@ impl Drop for Running {
 
 /// sipp as a gateway that answers OPTIONS.
 fn answers_options(port: u16) -> Running {
+    sipp("options.xml", port, &[])
+}
+
+/// sipp as a gateway, by a scenario that lies beside this file.
+pub fn sipp(scenario: &str, port: u16, options: &[&str]) -> Running {
     require("sipp", "sip-tester");
     let sipp = Command::new("sipp")
-        .args(["-sf", "tests/acceptance/gateways/options.xml", "-i", "127.0.0.1", "-p", &port.to_string()])
-        .args(["-nostdin", "-timeout", "120s"])
+        .arg("-sf")
+        .arg(Path::new("tests/acceptance/gateways").join(scenario))
+        .args(["-i", "127.0.0.1", "-p", &port.to_string(), "-nostdin", "-timeout", "120s"])
+        .args(options)
         .env("TERM", "dumb")
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdout(Stdio::null())
@@ -67,7 +75,7 @@ fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-fn write_directory(nodes: &[&Node], text: &str) {
+pub fn write_directory(nodes: &[&Node], text: &str) {
     for node in nodes {
         fs::write(node.folder().join("config/directory/more.toml"), text).unwrap();
         run(node, &["refresh"]);

@@ -124,10 +124,10 @@ fn figure(metrics: &str, name: &str) -> Option<f64> {
 
 /// A node's HTTP.
 #[derive(Clone)]
-struct Web(String);
+pub struct Web(String);
 
 impl Web {
-    fn of(node: &Node) -> Web {
+    pub fn of(node: &Node) -> Web {
         let output = node.command(&["status", "--json"]).output().unwrap();
         let status: Value = serde_json::from_slice(&output.stdout).unwrap();
         let listeners = status["node"]["listeners"].as_array().unwrap().clone();
@@ -140,14 +140,14 @@ impl Web {
         (status, serde_json::from_str(&body).unwrap_or(Value::Null))
     }
 
-    fn json(&self, method: &str, path: &str, token: &str, body: &str) -> (u16, Value) {
+    pub fn json(&self, method: &str, path: &str, token: &str, body: &str) -> (u16, Value) {
         let (status, body) = self.ask(method, path, Some(token), body);
         (status, serde_json::from_str(&body).unwrap_or(Value::Null))
     }
 
     fn ask(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.0).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
         let length = body.len();
         let host = &self.0;

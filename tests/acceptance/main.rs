@@ -2,6 +2,7 @@
 
 mod baresip;
 mod caller;
+mod connectivity;
 mod crash;
 mod gateways;
 mod http;

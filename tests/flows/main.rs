@@ -34,6 +34,7 @@ mod session;
 mod signalling;
 mod states;
 mod streams;
+mod test_calls;
 mod tracing;
 mod watching;
 mod workers;

@@ -30,7 +30,7 @@ use crate::components::{Component, States};
 use crate::directory::HostName;
 use crate::engine::{Alive, Environment, Place, alive};
 use crate::metrics;
-use crate::routing::{Role, View};
+use crate::routing::{OwnCall, Role, View};
 
 /// The view in force, for whoever answers a message.
 pub type Published = Arc<ArcSwap<View>>;
@@ -54,6 +54,11 @@ pub struct ServerHealth {
     pub server: HostName,
     pub up: bool,
 }
+
+/// These test calls are under way.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct ExpectTests(pub Vec<OwnCall>);
 
 impl CallRouter {
     pub fn new(view: View) -> CallRouter {
@@ -101,6 +106,14 @@ impl Handler<WorkerChanged> for CallRouter {
                 (home.worker_port, home.draining_ports, home.full) = (current, draining, full);
             }
         });
+    }
+}
+
+impl Handler<ExpectTests> for CallRouter {
+    type Result = ();
+
+    fn handle(&mut self, ExpectTests(tests): ExpectTests, _: &mut Self::Context) {
+        self.publish(|view| view.tests = tests);
     }
 }
 

@@ -54,6 +54,7 @@ impl UmService {
             ToNode::CannotStart { reason } => self.step(Event::CannotStart { worker, reason }, ctx),
             ToNode::MessageReady { id, mailbox } => self.delivery.do_send(delivery::Finished { id, mailbox }),
             ToNode::MessagesReady => self.delivery.do_send(Look),
+            ToNode::Tested { token, outcome } => self.tested(&token, *outcome),
             ToNode::Drained => tracing::info!(worker = worker.0, "UM worker has finished"),
             ToNode::Hello { .. } => {}
             event @ (ToNode::CallStarted(_)
@@ -124,6 +125,7 @@ impl Handler<Heard> for UmService {
                 tracing::debug!(worker = worker.0, %error, "link to a worker");
                 self.links.remove(&worker);
                 self.answered(&worker, u64::MAX);
+                self.forget_tests_of(&worker);
                 self.step(Event::LinkLost { worker }, ctx);
                 self.look(ctx);
             }

@@ -159,6 +159,8 @@ impl Engine {
             spool,
             backlog,
             metrics,
+            entries: redirecting.clone(),
+            tests: RefCell::default(),
             routes: redirecting.iter().any(|(role, _)| *role == Role::Router),
             leaving: Cell::new(false),
             places: [placement.signalling, placement.redirecting, placement.link],
@@ -195,6 +197,7 @@ fn view(listeners: &[(Part, SocketAddr)], settings: &Settings, directory: &Arc<D
         router_refuses: None,
         home,
         servers: View::servers_of(directory, &settings.node, &[]),
+        tests: Vec::new(),
         seed,
     }
 }

@@ -35,6 +35,7 @@ fn entry(caller: Option<Caller>, outcome: Outcome) -> Entry {
         reason: "DivertNoAnswer".into(),
         language: "en-US".into(),
         notify_missed_call: true,
+        test: false,
     };
     let finished = Finished { at: started(), outcome };
     Entry {

@@ -114,6 +114,9 @@ impl Spool {
             self.disk.sync_dir(&folder).during("sync", &folder)?;
             self.promote(record, finished)?;
             recovered.finished.push(id);
+        } else if record.details.test {
+            self.erase(RECORDING, name)?;
+            recovered.removed.push(name.to_owned());
         } else if samples >= minimum {
             let mut file = self.disk.append(&audio).during("open", &audio)?;
             file.truncate(samples * 2).during("truncate", &audio)?;

@@ -25,6 +25,7 @@ pub(super) fn details(id: &str) -> CallDetails {
         reason: "DivertNoAnswer".into(),
         language: "en-US".into(),
         notify_missed_call: true,
+        test: false,
     }
 }
 

@@ -27,6 +27,7 @@ use crate::link::supervision::{Command, Event, Reason, State, Supervision, Terms
 use crate::link::{CallSelector, Settings, Snapshot, ToWorker, Welcome, WorkerId};
 use crate::metrics::{Metrics, RecycleReason, WorkerEnd};
 use crate::records::trace::{NextCalls, TraceOrder};
+use crate::routing::worker_addresses;
 use links::accept;
 use reports::Report;
 pub use reports::{GetReport, ServiceReport, UntilReady, WorkerStatus};
@@ -44,7 +45,8 @@ pub struct Beginning {
     pub environment: Arc<dyn Environment>,
     /// What every worker is told at its start; name, program and listeners are filled in.
     pub order: WorkerOrder,
-    /// Where the workers listen: one takes the calls, its replacement has the other.
+    /// Where the workers listen, unless the organisation leaves some of it out: one takes the calls, its replacement
+    /// has the other.
     pub slots: [Vec<SocketAddr>; 2],
     pub max_age: Duration,
     /// Octets.
@@ -65,6 +67,9 @@ pub struct UmService {
     environment: Arc<dyn Environment>,
     processes: Arc<dyn Processes>,
     order: WorkerOrder,
+    /// Where workers may listen.
+    configured: [Vec<SocketAddr>; 2],
+    /// Where the next one does.
     slots: [Vec<SocketAddr>; 2],
     settings: Settings,
     snapshot: Snapshot,
@@ -104,6 +109,8 @@ pub struct UmService {
     traced: Option<NextCalls>,
     program_seen: Option<Instant>,
     fault: Option<String>,
+    /// The organisation leaves no address for workers: they listen where they did.
+    homeless: Option<String>,
 }
 
 /// The link to a worker that has greeted.
@@ -155,14 +162,21 @@ pub struct Retire {
 
 impl UmService {
     pub fn new(beginning: Beginning) -> UmService {
-        let Beginning { environment, order, slots, max_age, max_rss, settings, organisation, .. } = beginning;
-        let ports = slots.each_ref().map(|slot| slot.first().map_or(0, SocketAddr::port));
+        let Beginning { environment, order, slots: configured, max_age, max_rss, settings, organisation, .. } =
+            beginning;
+        let ports = configured.each_ref().map(|slot| slot.first().map_or(0, SocketAddr::port));
         let supervision = Supervision::new(Terms { ports, max_age, max_rss }, environment.random_u64());
+        let (slots, homeless) = match slots(&configured, &organisation.directory, &settings.node) {
+            Ok(slots) => (slots, None),
+            Err(why) => (configured.clone(), Some(why)),
+        };
         UmService {
             processes: environment.processes(),
             environment,
             order,
+            configured,
             slots,
+            homeless,
             max_calls: max_calls(&organisation.directory, &settings.node, beginning.max_calls),
             own_max_calls: beginning.max_calls,
             snapshot: organisation.snapshot(),
@@ -287,6 +301,7 @@ impl UmService {
                     Reason::Age => RecycleReason::Age,
                     Reason::Memory => RecycleReason::Memory,
                     Reason::Program => RecycleReason::Program,
+                    Reason::Addresses => RecycleReason::Addresses,
                 });
             }
         }
@@ -432,6 +447,11 @@ impl Handler<Failed> for UmService {
 
 /// What the organisation says of this server comes first.
 fn max_calls(directory: &Directory, node: &str, own: u32) -> u32 {
-    let service = directory.services().iter().find(|service| service.name.as_str().eq_ignore_ascii_case(node));
-    service.and_then(|service| service.max_calls_allowed).unwrap_or(own)
+    directory.service_of(node).and_then(|service| service.max_calls_allowed).unwrap_or(own)
+}
+
+/// Where the workers listen.
+fn slots(configured: &[Vec<SocketAddr>; 2], directory: &Directory, node: &str) -> Result<[Vec<SocketAddr>; 2], String> {
+    let [one, other] = configured;
+    Ok([worker_addresses(one, directory, node)?, worker_addresses(other, directory, node)?])
 }

@@ -108,6 +108,16 @@ impl Directory {
         self.objects.call_routers.iter().find(|router| router.name == *server)
     }
 
+    /// The UM service of the server that a node is: its name may not even be one a server can have.
+    pub fn service_of(&self, node: &str) -> Option<&Arc<Service>> {
+        self.objects.services.iter().find(|service| service.name.is(node))
+    }
+
+    /// The call router of the server that a node is.
+    pub fn call_router_of(&self, node: &str) -> Option<&Arc<CallRouter>> {
+        self.objects.call_routers.iter().find(|router| router.name.is(node))
+    }
+
     /// The mailbox with an alias, in any case.
     pub fn mailbox(&self, alias: &str) -> Option<&Arc<Mailbox>> {
         self.aliases.get(&fold(alias))

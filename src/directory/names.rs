@@ -93,6 +93,13 @@ impl Name {
     }
 }
 
+impl HostName {
+    /// True for a node of this name, however it writes it.
+    pub fn is(&self, node: &str) -> bool {
+        self.0.eq_ignore_ascii_case(node.trim_end_matches('.'))
+    }
+}
+
 impl Alias {
     /// What makes two aliases the same.
     pub fn key(&self) -> String {

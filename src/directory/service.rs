@@ -16,8 +16,8 @@ pub struct Service {
     pub name: HostName,
     /// Where routers send calls to; `None`: the server's name is its address.
     pub address: Option<GatewayAddress>,
-    /// Of the UM service, without TLS; 5062 by default.
-    pub port: u16,
+    /// Of the UM service, without TLS; `None`: 5062 for others, and what its own configuration says for itself.
+    pub port: Option<u16>,
     /// 0 to 10,000; `None`: what the server's own configuration says.
     pub max_calls_allowed: Option<u32>,
     /// SIP URI plans this server takes calls of as a trusted peer.
@@ -103,10 +103,11 @@ impl Service {
     pub(super) fn read(mut fields: Fields) -> Option<ServiceText> {
         let name = fields.required("name");
         let address = fields.optional("address");
-        let port = fields.number("port", 1..=u16::MAX, 5062);
+        let port = fields.optional_number("port", 1..=u16::MAX);
         let max_calls_allowed = fields.optional_number("max_calls_allowed", 0..=10_000);
         let dial_plans = fields.list("dial_plans");
         let um_startup_mode = fields.optional_choice("um_startup_mode");
+        refuse_tls_alone(um_startup_mode, &fields);
         let ip_address_family = fields.choice("ip_address_family", IpAddressFamily::Any);
         let sip_access_service = fields.optional("sip_access_service");
         fields.finish(&Service::LATER);
@@ -133,6 +134,7 @@ impl CallRouter {
         let sip_tcp_listening_port = fields.optional_number("sip_tcp_listening_port", 0..=u16::MAX);
         let sip_tls_listening_port = fields.optional_number("sip_tls_listening_port", 0..=u16::MAX);
         let um_startup_mode = fields.optional_choice("um_startup_mode");
+        refuse_tls_alone(um_startup_mode, &fields);
         let ip_address_family = fields.choice("ip_address_family", IpAddressFamily::Any);
         let dial_plans = fields.list("dial_plans");
         fields.finish(&[]);
@@ -162,6 +164,13 @@ impl CallRouterText {
     /// As [`ServiceText::with_plans`].
     pub fn with_plans(self, plans: impl Fn(&Located<Name>) -> Option<Arc<DialPlan>>) -> CallRouter {
         CallRouter { dial_plans: self.dial_plans.iter().filter_map(plans).collect(), ..self.router }
+    }
+}
+
+fn refuse_tls_alone(mode: Option<StartupMode>, fields: &Fields) {
+    if mode == Some(StartupMode::Tls) {
+        let why = "TLS listeners are not built yet, so nothing would listen; TCP or Dual is allowed";
+        fields.fault("um_startup_mode", why);
     }
 }
 

@@ -14,7 +14,7 @@ use super::config::Part;
 use super::environment::blocking;
 use super::{Alive, Environment, Place, Placement};
 use crate::actors::call_events::Trace;
-use crate::actors::call_router::{CallRouter, CannotListen, Leaving};
+use crate::actors::call_router::{CallRouter, CannotListen, Leaving, ListeningState, NotFollowed};
 use crate::actors::calls::{Calls, GetActiveCalls, GetTrace, GetTracedCalls, RecordsState};
 use crate::actors::components::{self, Components, LostStates};
 use crate::actors::config_poller::{ConfigPoller, ConfigurationStatus, InForce, Refresh, RefreshError, Refreshed};
@@ -33,7 +33,7 @@ use crate::metrics::Metrics;
 use crate::records::trace::{TraceOrder, TracedMessage};
 use crate::records::traces::TracedCall;
 use crate::records::{ActiveCall, RecordStore};
-use crate::routing::{OwnCall, Role};
+use crate::routing::OwnCall;
 use crate::store::Store;
 pub use testing::TestTarget;
 
@@ -82,7 +82,10 @@ pub enum StartError {
     #[error("the UM worker cannot begin: {0}")]
     Worker(String),
     #[error(transparent)]
-    Redirect(#[from] CannotListen),
+    Listen(#[from] NotFollowed),
+    /// A gateway is to be asked from an address that is not one of this machine.
+    #[error(transparent)]
+    Ask(#[from] CannotListen),
 }
 
 /// A running node. Its UM workers are processes of their own.
@@ -98,8 +101,8 @@ pub struct Engine {
     spool: Spool,
     backlog: DeliveryBacklog,
     metrics: Arc<Metrics>,
-    /// Where calls are told to go elsewhere, as configured.
-    entries: Vec<(Role, SocketAddr)>,
+    /// Where calls are told to go elsewhere.
+    redirectors: ListeningState,
     /// Test calls under way.
     tests: RefCell<Vec<OwnCall>>,
     /// It has a call router.
@@ -186,6 +189,7 @@ impl Engine {
             None => problems.push("the spool cannot be read".to_owned()),
         }
         problems.extend(self.vital.iter().filter(|(_, alive)| !alive()).map(|(dead, _)| dead.clone()));
+        problems.extend(self.redirectors.problems());
         problems.extend(self.noted.borrow().iter().cloned());
         problems.extend(self.lost_states.problems());
         problems.extend(self.in_force.problems());

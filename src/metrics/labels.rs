@@ -102,6 +102,7 @@ choices! {
         Age = "age",
         Memory = "memory",
         Program = "program",
+        Addresses = "addresses",
     }
 }
 

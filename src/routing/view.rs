@@ -74,12 +74,12 @@ pub struct Place {
 impl View {
     /// The other servers a directory has; those that `before` knew keep what their probes said.
     pub fn servers_of(directory: &Directory, node: &str, before: &[Server]) -> Vec<Server> {
-        let others = directory.services().iter().filter(|service| !is_named(&service.name, node));
+        let others = directory.services().iter().filter(|service| !service.name.is(node));
         let server = |service: &Arc<crate::directory::Service>| Server {
             name: service.name.clone(),
             place: Place {
                 host: service.address.clone().unwrap_or_else(|| GatewayAddress::Host(service.name.clone())),
-                port: service.port,
+                port: service.port.unwrap_or(UM_SERVICE_PORT),
             },
             up: before.iter().find(|server| server.name == service.name).is_none_or(|server| server.up),
         };
@@ -98,7 +98,7 @@ impl View {
     }
 
     pub(super) fn is_own(&self, server: &HostName) -> bool {
-        is_named(server, &self.node)
+        server.is(&self.node)
     }
 
     /// Where calls of a server go to that the directory may have no entry for.
@@ -108,8 +108,4 @@ impl View {
             None => (Place { host: GatewayAddress::Host(server.clone()), port: UM_SERVICE_PORT }, true),
         }
     }
-}
-
-fn is_named(server: &HostName, node: &str) -> bool {
-    server.as_str().eq_ignore_ascii_case(node.trim_end_matches('.'))
 }

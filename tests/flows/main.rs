@@ -24,6 +24,7 @@ mod fragile;
 mod gateways;
 mod hanging_up;
 mod keys;
+mod listening;
 mod menus;
 mod network;
 mod records;

@@ -5,13 +5,12 @@
 //! call costs no hop between actors.
 
 mod counted;
+mod listening;
 mod redirector;
 mod refused;
 mod relay;
 mod stream;
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use actix::prelude::*;
 use arc_swap::ArcSwap;
 
 pub use counted::{Audience, Counted};
+pub use listening::{CannotListen, Listening, ListeningState, NotFollowed};
 pub use redirector::Redirector;
 pub use refused::RefusedCalls;
 pub use stream::StreamRedirector;
@@ -28,7 +28,8 @@ use super::config_poller::NewGeneration;
 use super::um_service::WorkerChanged;
 use crate::components::{Component, States};
 use crate::directory::HostName;
-use crate::engine::{Alive, Environment, Place, alive};
+use crate::engine::environment::{DatagramSocket, StreamListener};
+use crate::engine::{Environment, Place};
 use crate::metrics;
 use crate::routing::{OwnCall, Role, View};
 
@@ -53,6 +54,13 @@ pub struct Leaving(pub String);
 pub struct ServerHealth {
     pub server: HostName,
     pub up: bool,
+}
+
+/// This node's UM service listens on this port.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct ServiceMoved {
+    pub port: u16,
 }
 
 /// These test calls are under way.
@@ -109,6 +117,14 @@ impl Handler<WorkerChanged> for CallRouter {
     }
 }
 
+impl Handler<ServiceMoved> for CallRouter {
+    type Result = ();
+
+    fn handle(&mut self, ServiceMoved { port }: ServiceMoved, _: &mut Self::Context) {
+        self.publish(|view| view.home.iter_mut().for_each(|home| home.service_port = port));
+    }
+}
+
 impl Handler<ExpectTests> for CallRouter {
     type Result = ();
 
@@ -145,65 +161,25 @@ impl Handler<ServerHealth> for CallRouter {
     }
 }
 
-/// The actors that answer on one part's addresses.
-pub struct Redirectors {
-    pub datagram: Vec<(SocketAddr, Addr<Redirector>)>,
-    pub stream: Vec<(SocketAddr, Addr<StreamRedirector>)>,
+/// What redirectors are made of.
+pub struct Means {
+    pub environment: Arc<dyn Environment>,
+    /// Where they run.
+    pub place: Place,
+    pub published: Published,
+    pub idle_timeout: Duration,
+    pub audience: Audience,
 }
 
-/// Why an address is not listened on.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {transport} {address}: {error}")]
-pub struct CannotListen {
-    pub transport: &'static str,
-    pub address: SocketAddr,
-    pub error: io::Error,
-}
-
-impl Redirectors {
-    /// Opens every address, then starts to answer. All or nothing.
-    pub fn start(
-        environment: &Arc<dyn Environment>,
-        place: &Place,
-        published: &Published,
-        addresses: &[(Role, SocketAddr)],
-        idle_timeout: Duration,
-        audience: &Audience,
-    ) -> Result<Redirectors, CannotListen> {
-        let mut sockets = Vec::new();
-        let mut listeners = Vec::new();
-        for (role, address) in addresses {
-            let failed = |transport| move |error| CannotListen { transport, address: *address, error };
-            sockets.push((*role, environment.bind_datagram(*address).map_err(failed("UDP"))?));
-            listeners.push((*role, environment.listen(*address).map_err(failed("TCP"))?));
-        }
-        let datagram = sockets.into_iter().map(|(role, socket)| {
-            let counted = Counted::new(audience, role, metrics::Transport::Udp);
-            let redirector = Redirector::new(environment.clone(), socket.clone(), role, published.clone(), counted);
-            (socket.local(), place.start(|_| redirector))
-        });
-        let stream = listeners.into_iter().map(|(role, listener)| {
-            let local = listener.local();
-            let counted = Counted::new(audience, role, metrics::Transport::Tcp);
-            let redirector =
-                StreamRedirector::new(environment.clone(), listener, role, published.clone(), idle_timeout, counted);
-            (local, place.start(|_| redirector))
-        });
-        Ok(Redirectors { datagram: datagram.collect(), stream: stream.collect() })
+impl Means {
+    fn redirector(&self, role: Role, socket: Arc<dyn DatagramSocket>) -> Redirector {
+        let counted = Counted::new(&self.audience, role, metrics::Transport::Udp);
+        Redirector::new(self.environment.clone(), socket, role, self.published.clone(), counted)
     }
 
-    /// Where is listened, as `udp 127.0.0.1:5060`.
-    pub fn listeners(&self) -> Vec<String> {
-        let datagram = self.datagram.iter().map(|(at, _)| format!("udp {at}"));
-        datagram.chain(self.stream.iter().map(|(at, _)| format!("tcp {at}"))).collect()
-    }
-
-    /// Each redirector, by what an administrator is told when it is dead.
-    pub fn vital(&self) -> Vec<(String, Alive)> {
-        let datagram = self.datagram.iter();
-        let datagram = datagram.map(|(at, actor)| (format!("nothing is received on udp {at} any more"), alive(actor)));
-        let stream = self.stream.iter();
-        let stream = stream.map(|(at, actor)| (format!("no connections are taken on tcp {at} any more"), alive(actor)));
-        datagram.chain(stream).collect()
+    fn stream_redirector(&self, role: Role, listener: Box<dyn StreamListener>) -> StreamRedirector {
+        let counted = Counted::new(&self.audience, role, metrics::Transport::Tcp);
+        let (environment, published) = (self.environment.clone(), self.published.clone());
+        StreamRedirector::new(environment, listener, role, published, self.idle_timeout, counted)
     }
 }

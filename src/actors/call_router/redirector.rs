@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use super::listening::Close;
 use super::{Counted, Published};
 use crate::directory::Directory;
 use crate::engine::Environment;
@@ -45,6 +46,14 @@ impl Actor for Redirector {
         let Some(ways) = self.ways.take() else { return };
         let serving = serve(self.socket.clone(), self.role, self.published.clone(), self.counted.clone(), ways);
         ctx.spawn(serving.into_actor(self).map(|(), _, ctx| ctx.stop()));
+    }
+}
+
+impl Handler<Close> for Redirector {
+    type Result = ();
+
+    fn handle(&mut self, _: Close, ctx: &mut Self::Context) {
+        ctx.stop();
     }
 }
 

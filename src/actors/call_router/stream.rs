@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::listening::Close;
 use super::relay::{Queue, Relay};
 use super::{Counted, Published};
 use crate::engine::Environment;
@@ -76,6 +77,14 @@ impl Actor for StreamRedirector {
             }
         };
         ctx.spawn(accepting.into_actor(self));
+    }
+}
+
+impl Handler<Close> for StreamRedirector {
+    type Result = ();
+
+    fn handle(&mut self, _: Close, ctx: &mut Self::Context) {
+        ctx.stop();
     }
 }
 

@@ -3,13 +3,13 @@
 
 use actix::prelude::*;
 
-use super::{DropCalls, Recycle, Refuse, Retire, UmService, Watch, max_calls};
+use super::{DropCalls, Recycle, Refuse, Retire, UmService, Watch, max_calls, slots};
 use crate::actors::call_events::{Tell, Trace};
 use crate::actors::components::ComponentsChanged;
 use crate::actors::config_poller::NewGeneration;
 use crate::components::Component;
 use crate::link::ToWorker;
-use crate::link::supervision::Event;
+use crate::link::supervision::{Event, Reason};
 use crate::records::trace::TraceOrder;
 
 impl Handler<Watch> for UmService {
@@ -24,12 +24,22 @@ impl Handler<Watch> for UmService {
 impl Handler<NewGeneration> for UmService {
     type Result = ();
 
-    fn handle(&mut self, organisation: NewGeneration, _: &mut Self::Context) {
+    fn handle(&mut self, organisation: NewGeneration, ctx: &mut Self::Context) {
         self.snapshot = organisation.snapshot();
         self.tell_all(&ToWorker::Configuration(self.snapshot.clone()));
         self.max_calls = max_calls(&organisation.directory, &self.settings.node, self.own_max_calls);
         self.share_limits();
         self.tell_watchers();
+        match slots(&self.configured, &organisation.directory, &self.settings.node) {
+            Ok(slots) => {
+                self.homeless = None;
+                if slots != self.slots {
+                    self.slots = slots;
+                    self.step(Event::Recycle(Reason::Addresses), ctx);
+                }
+            }
+            Err(why) => self.homeless = Some(why),
+        }
     }
 }
 
@@ -37,7 +47,7 @@ impl Handler<Recycle> for UmService {
     type Result = ();
 
     fn handle(&mut self, _: Recycle, ctx: &mut Self::Context) {
-        self.step(Event::Recycle, ctx);
+        self.step(Event::Recycle(Reason::Command), ctx);
     }
 }
 

@@ -76,6 +76,7 @@ impl UmService {
         let now = self.environment.now();
         let current = self.supervision.current();
         let mut problems: Vec<_> = self.supervision.problem(now).into_iter().chain(self.fault.clone()).collect();
+        problems.extend(self.homeless.clone());
         if let Some((_, known)) = current {
             problems.extend(known.beat.problems.iter().cloned());
         }

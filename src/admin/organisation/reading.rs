@@ -118,6 +118,8 @@ fn default_of(draft: &Draft, kind: Kind, key: &str, default: Default, table: &Ta
             (Kind::Service, "max_calls_allowed") if is_own(table, node) => {
                 Some(Value::Number(node.max_calls_allowed.into()))
             }
+            (Kind::Service, "port") if is_own(table, node) => Some(Value::Number(node.um_service_port.into())),
+            (Kind::Service, "port") => Some(Value::Number(5062)),
             (Kind::Service, "address") => text(table, "name").map(|name| Value::Text(name.to_owned())),
             (Kind::CallRouter, "sip_tcp_listening_port") if is_own(table, node) => {
                 Some(Value::Number(node.call_router_port.into()))

@@ -1,7 +1,7 @@
 //! `[[service]]` and `[[call_router]]`, `Set-UMService`, `Set-UMServer`, `Set-UMCallRouterSettings`.
 //! Knows: data. Must not: decide anything.
 
-use super::Default::{self, From, Needed, Number, Switch, Text};
+use super::Default::{self, From, Needed, Switch, Text};
 use super::{Kind, Setting, Type, part};
 
 const SERVER: Type = Type::Text("host name");
@@ -10,7 +10,7 @@ const STARTUP: Type = Type::Choice(&["TCP", "TLS", "Dual"]);
 const FAMILY: Type = Type::Choice(&["IPv4Only", "IPv6Only", "Any"]);
 const PLANS: &str = "SipName plans this server takes calls of as a trusted peer; plans of other kinds need no servers";
 const STARTUP_MEANS: &str =
-    "which listeners start; TLS listeners are not built yet, and neither is a mode of them alone";
+    "which listeners start; TLS listeners are not built yet: TLS is refused, and Dual listens without TLS only";
 const NO_SPEECH: &str = "speech grammars are not made here";
 
 pub(super) const SERVICE: &[Setting] = &[
@@ -22,7 +22,13 @@ pub(super) const SERVICE: &[Setting] = &[
         From("the server's name"),
         "where call routers send calls to",
     ),
-    Setting::new("port", "", Type::Number { least: 1, most: 65535 }, Number(5062), "of the UM service, without TLS"),
+    Setting::new(
+        "port",
+        "",
+        Type::Number { least: 1, most: 65535 },
+        From("um_service_port of ringpost.toml: 5062"),
+        "UDP and TCP of the UM service, without TLS",
+    ),
     Setting::new(
         "max_calls_allowed",
         "MaxCallsAllowed",

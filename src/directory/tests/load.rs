@@ -155,6 +155,12 @@ fn what_must_be_there_is_missed() {
     );
     assert_eq!(faults("[[ip_gateway]]\n"), "a.toml:1: address: is missing\na.toml:1: name: is missing");
     assert_eq!(faults("[[mailbox_policy]]\nname = \"P\""), "a.toml:1: dial_plan: is missing");
+    for server in ["service", "call_router"] {
+        assert_eq!(
+            faults(&format!("[[{server}]]\nname = \"um1.example.test\"\num_startup_mode = \"tls\"\n")),
+            "a.toml:3: um_startup_mode: TLS listeners are not built yet, so nothing would listen; TCP or Dual is allowed"
+        );
+    }
     assert_eq!(
         faults("[[hunt_group]]\nname = \"P\""),
         "a.toml:1: dial_plan: is missing\na.toml:1: ip_gateway: is missing"

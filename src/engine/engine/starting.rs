@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::{Engine, Parts, StartError};
-use crate::actors::call_router::{Audience, CallRouter, Redirectors, RefusedCalls};
+use crate::actors::call_router::{Audience, CallRouter, Listening, Means, RefusedCalls};
 use crate::actors::calls::{Calls, TapHere, TellWorkersThrough};
 use crate::actors::components::{self, Components};
 use crate::actors::config_poller::{ConfigPoller, Places};
@@ -75,11 +75,20 @@ impl Engine {
         calls.do_send(TapHere(tap.clone()));
         let refused = RefusedCalls::new(environment.clone(), metrics.clone(), calls.clone().recipient());
         let audience = Audience { metrics: metrics.clone(), tap, refused };
-        let redirectors =
-            Redirectors::start(&environment, &placement.redirecting, &published, &redirecting, idle, &audience)?;
+        let means = Means {
+            environment: environment.clone(),
+            place: placement.redirecting.clone(),
+            published,
+            idle_timeout: idle,
+            audience,
+        };
         let router = placement.signalling.start(|_| router);
+        let others = (router.clone(), calls.clone());
+        let (listening, redirectors) =
+            Listening::open(means, redirecting.clone(), node.clone(), first.directory.clone(), others)?;
+        let listening = placement.link.start(|_| listening);
         vital.push(("calls go by an old directory: the call router does not answer".to_owned(), alive(&router)));
-        vital.extend(redirectors.vital());
+        vital.push(("ports are not changed any more: who listens does not answer".to_owned(), alive(&listening)));
         let workers = at(Part::UmWorker);
         let asked_from: BTreeSet<IpAddr> = listeners.iter().map(|(_, at)| at.ip()).collect();
         let peers = peers::Beginning {
@@ -130,7 +139,7 @@ impl Engine {
             service.do_send(Watch(router.clone().recipient()));
             vital.push(("no calls are taken: the UM service does not answer".to_owned(), alive(service)));
         }
-        let mut subscribers = vec![router.clone().recipient(), peers.clone().recipient()];
+        let mut subscribers = vec![router.clone().recipient(), peers.clone().recipient(), listening.recipient()];
         subscribers.extend(service.iter().map(|service| service.clone().recipient()));
         let kept = components::read(&*parts.store);
         let lost_states = kept.1.clone();
@@ -159,12 +168,12 @@ impl Engine {
             spool,
             backlog,
             metrics,
-            entries: redirecting.clone(),
+            redirectors,
             tests: RefCell::default(),
             routes: redirecting.iter().any(|(role, _)| *role == Role::Router),
             leaving: Cell::new(false),
             places: [placement.signalling, placement.redirecting, placement.link],
-            others: RefCell::new(redirectors.listeners()),
+            others: RefCell::default(),
             noted: RefCell::default(),
             calls,
             components,

@@ -85,7 +85,7 @@ impl Engine {
 
     /// Where this node itself takes calls in a role, as an address that can be called from here.
     fn own_address(&self, role: Role) -> Option<SocketAddr> {
-        let (_, at) = self.entries.iter().find(|(of, _)| *of == role)?;
+        let at = self.redirectors.address(role)?;
         let loopback = match at.ip() {
             IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),

@@ -124,7 +124,7 @@ impl Engine {
                 return false;
             }
         }
-        self.vital.iter().all(|(_, alive)| alive())
+        self.redirectors.is_alive() && self.vital.iter().all(|(_, alive)| alive())
     }
 
     /// A listener beside those for calls is up, such as `http 127.0.0.1:8080`.
@@ -138,6 +138,7 @@ impl Engine {
     }
 
     pub(super) fn and_others(&self, mut listeners: Vec<String>) -> Vec<String> {
+        listeners.extend(self.redirectors.listeners());
         listeners.extend(self.others.borrow().iter().cloned());
         listeners
     }

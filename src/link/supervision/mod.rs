@@ -45,6 +45,8 @@ pub enum Reason {
     Memory,
     /// The program file has changed.
     Program,
+    /// It is to listen elsewhere.
+    Addresses,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +97,7 @@ pub enum Event {
         build: String,
     },
     /// Replace the current worker.
-    Recycle,
+    Recycle(Reason),
     /// The node ends: nobody is started any more.
     Retire,
     Tick,
@@ -228,7 +230,7 @@ impl Supervision {
                 self.failed(now, reason);
             }
             Event::Program { build } => self.look_at_program(now, build),
-            Event::Recycle => self.replacement = self.current().is_some().then_some(Reason::Command),
+            Event::Recycle(reason) => self.replacement = self.current().is_some().then_some(reason),
             Event::Retire => self.retired = true,
         }
         self.look_for_silence(now, out);

@@ -193,7 +193,7 @@ type Trigger = fn(&mut Desk) -> Vec<Command>;
 
 fn triggers() -> Vec<(Reason, Trigger)> {
     vec![
-        (Reason::Command, |desk| desk.tell(Event::Recycle)),
+        (Reason::Command, |desk| desk.tell(Event::Recycle(Reason::Command))),
         (Reason::Age, |desk| desk.live(7 * 24 * 3600)),
         (Reason::Memory, |desk| {
             desk.tell(Event::Beat { worker: id(1), beat: Beat { rss: 1 << 30, ..Beat::default() } })
@@ -226,7 +226,7 @@ fn a_replacement_takes_over_when_it_is_ready_and_the_old_one_drains() {
 #[test]
 fn a_replacement_that_fails_leaves_the_old_one_in_its_place() {
     let mut desk = Desk::running();
-    desk.tell(Event::Recycle);
+    desk.tell(Event::Recycle(Reason::Command));
     assert_eq!(desk.ended(2), [bury(2), Command::Replacing { worker: id(1), reason: Reason::Command }, start(3, 1)]);
     assert_eq!(desk.ended(3), [bury(3)], "the next one has to wait");
     assert_eq!(desk.machine.problem(desk.now), None);
@@ -236,9 +236,9 @@ fn a_replacement_that_fails_leaves_the_old_one_in_its_place() {
 #[test]
 fn a_second_recycle_waits_for_a_free_slot() {
     let mut desk = Desk::running();
-    desk.tell(Event::Recycle);
+    desk.tell(Event::Recycle(Reason::Command));
     desk.ready(2, 5067);
-    assert_eq!(desk.tell(Event::Recycle), []);
+    assert_eq!(desk.tell(Event::Recycle(Reason::Command)), []);
     let replacing = Command::Replacing { worker: id(2), reason: Reason::Command };
     assert_eq!(desk.ended(1), [bury(1), replacing, start(3, 0)]);
 }
@@ -246,7 +246,7 @@ fn a_second_recycle_waits_for_a_free_slot() {
 #[test]
 fn a_current_worker_that_dies_while_the_old_one_drains_is_replaced_on_its_own_slot() {
     let mut desk = Desk::running();
-    desk.tell(Event::Recycle);
+    desk.tell(Event::Recycle(Reason::Command));
     desk.ready(2, 5067);
     assert_eq!(desk.ended(2), [bury(2), Command::Current(None), start(3, 1)]);
 }
@@ -267,7 +267,7 @@ fn workers_of_an_earlier_node_are_taken_over() {
     assert_eq!(desk.tell(Event::Ready { worker: left.clone(), port: 5067 }), [Command::Current(Some(5067))]);
     assert_eq!(desk.machine.current().unwrap().0, &left);
     let replacing = Command::Replacing { worker: left, reason: Reason::Command };
-    assert_eq!(desk.tell(Event::Recycle), [replacing, start(1, 0)]);
+    assert_eq!(desk.tell(Event::Recycle(Reason::Command)), [replacing, start(1, 0)]);
 }
 
 #[test]

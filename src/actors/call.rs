@@ -10,7 +10,7 @@ use super::rtp_ports::MediaSockets;
 use super::sip_endpoint::Incoming;
 use super::um_worker::{Equipment, RETRY_AFTER};
 use crate::apps::{Application, CallAnswering, CallAnsweringSetup, CalledName, Echo};
-use crate::directory::{Destination, Directory, Mailbox, ReasonForCall, Resolved};
+use crate::directory::{Destination, Directory, Mailbox, ReasonForCall, Resolved, UriType};
 use crate::engine::Environment;
 use crate::engine::environment::blocking;
 use crate::mailbox::greetings::Recorded;
@@ -20,7 +20,7 @@ use crate::protocol::sdp::{Codec, LocalMedia};
 use crate::protocol::sip::calling_party::{CallingParty, calling_party};
 use crate::protocol::sip::dialog::{Own, Refusal, Setup};
 use crate::protocol::sip::{Flow, HeaderName, Request, Status, Transport};
-use crate::routing::{peer_of, understand};
+use crate::routing::{Here, Role, peer_of, understand};
 
 /// A call for a mailbox, or a test call.
 pub struct Call {
@@ -64,7 +64,8 @@ impl Call {
         let Incoming { request, flow, .. } = incoming;
         let calling = calling_party(request);
         let peer = peer_of(request, flow.remote, |ip| is_ours(ip, directory, &*equipment.environment));
-        let resolved = understand(request, peer, calling.as_ref(), directory)?;
+        let here = Here { directory, node: &equipment.settings.node, role: Role::Service };
+        let resolved = understand(request, peer, calling.as_ref(), here)?;
         let (mailbox, reason) = match &resolved.destination {
             Destination::CallAnswering { mailbox, reason } => (mailbox.clone(), *reason),
             Destination::SubscriberAccess => {
@@ -249,8 +250,11 @@ fn details(
 ) -> CallDetails {
     let mut octets = [0; 16];
     equipment.environment.fill_random(&mut octets);
+    let by_address = resolved.dial_plan.uri_type == UriType::SipName;
+    let address = mailbox.sip_addresses.first().filter(|_| by_address).map(ToString::to_string);
+    let extension = || mailbox.primary_extension().map(ToString::to_string);
     let caller = calling.filter(|calling| !calling.withheld).map(|calling| Caller {
-        number: calling.uri.user(),
+        number: if by_address { calling.address() } else { calling.uri.user() },
         display: match &resolved.caller {
             Some(known) => Some(known.display_name.clone()),
             None => Some(calling.display.clone()).filter(|display| !display.is_empty()),
@@ -266,7 +270,7 @@ fn details(
             display_name: mailbox.display_name.clone(),
         },
         caller,
-        called: mailbox.primary_extension().map(ToString::to_string).unwrap_or_default(),
+        called: address.or_else(extension).unwrap_or_default(),
         started: equipment.environment.wall(),
         call_id: request.headers.get(&HeaderName::CallId).unwrap_or_default().to_owned(),
         dial_plan: resolved.dial_plan.name.to_string(),

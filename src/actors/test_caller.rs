@@ -68,10 +68,12 @@ impl TestCaller {
     /// The target cannot be called, in a sentence.
     pub fn start(equipment: Equipment, order: TestOrder, socket: SocketAddr, ip: IpAddr) -> Result<(), String> {
         let target = Uri::parse(&order.target);
-        let address = target.address().ok_or_else(|| format!("{target} has no address to call"))?;
-        let transport = target.transport().unwrap_or(Transport::Udp);
+        let route = order.route.as_deref().map(Uri::parse);
+        let hop = Uri::parse(order.next_hop());
+        let address = hop.address().ok_or_else(|| format!("{hop} has no address to call"))?;
+        let transport = hop.transport().unwrap_or(Transport::Udp);
         let local = SocketAddr::new(ip, socket.port());
-        let remote = SocketAddr::new(address, target.port().unwrap_or(5060));
+        let remote = SocketAddr::new(address, hop.port().unwrap_or(5060));
         let sockets = equipment.ports.bind(&*equipment.environment, socket.ip());
         let sockets = sockets.map_err(|error| format!("no RTP port: {error}"))?;
         let rtp_port = sockets.rtp.local().port();
@@ -81,12 +83,13 @@ impl TestCaller {
             from: format!("<{}>", order.from),
             to: format!("<{}>", order.target.split(';').next().unwrap_or_default()),
             target,
+            route,
             call_id: format!("{:016x}{:016x}@{ip}", random(), random()),
             local_tag: format!("{:016x}", random()),
             flow: Flow { transport, local, remote, connection: None },
             own: own_side(local, transport, rtp_port, &equipment),
         };
-        let expected = if order.through_gateway { Expected::AnyMedia } else { Expected::SameTones };
+        let expected = if order.outside { Expected::AnyMedia } else { Expected::SameTones };
         let asked = Asked { expected, keys: order.keys.clone(), deadline: began + order.timeout };
         let outcome = TestOutcome { tones_sent: order.keys.clone(), ..TestOutcome::default() };
         let caller = TestCaller {
@@ -115,7 +118,7 @@ impl TestCaller {
 
     /// Where the call went, for the log: without the secret that a call to ourselves is for.
     fn asked_for(&self) -> &str {
-        match self.order.through_gateway {
+        match self.order.outside {
             true => &self.order.target,
             false => self.order.target.rsplit('@').next().unwrap_or_default(),
         }

@@ -258,12 +258,13 @@ impl UmWorker {
     }
 
     fn place_test(&self, order: TestOrder) -> Result<(), String> {
-        let address = Uri::parse(&order.target).address().ok_or_else(|| format!("{} has no address", order.target))?;
+        let hop = Uri::parse(order.next_hop());
+        let address = hop.address().ok_or_else(|| format!("{hop} has no address"))?;
         let listens = &self.equipment.listens;
         let socket = listens.iter().find(|socket| socket.is_ipv4() == address.is_ipv4());
         let socket = *socket.ok_or_else(|| format!("this worker has no socket that reaches {address}"))?;
         let advertised = self.equipment.settings.advertised.filter(|ip| ip.is_ipv4() == address.is_ipv4());
-        let ip = match (order.through_gateway, advertised) {
+        let ip = match (order.outside, advertised) {
             (true, Some(advertised)) => advertised,
             _ if !socket.ip().is_unspecified() => socket.ip(),
             _ => {

@@ -132,6 +132,9 @@ async fn change(node: &Node, changes: Changes) -> Result<Changed, Refusal> {
 async fn test(node: &Node, call: TestCall) -> Result<Answer, Refusal> {
     let TestCall { call_router, ip_gateway, phone, from, dtmf, timeout } = call;
     let invalid = |key: &str, message: &str| Refusal::of_setting(Reason::Invalid, key, message);
+    let plain = |uri: &String| {
+        uri.starts_with("sip:") && uri.contains('@') && !uri.contains(['<', '>', '"', ';', '\r', '\n', ' '])
+    };
     let target = match (ip_gateway, phone) {
         (Some(_), Some(_)) if call_router => {
             return Err(invalid("call_router", "a test goes to the call router or through a gateway, not both"));
@@ -140,7 +143,16 @@ async fn test(node: &Node, call: TestCall) -> Result<Answer, Refusal> {
         (None, None) if call_router => TestTarget::CallRouter,
         (None, None) => TestTarget::UmService,
         (Some(_), None) => return Err(invalid("phone", "is needed with a gateway: the number to call")),
-        (None, Some(_)) => return Err(invalid("ip_gateway", "is needed with a number: the gateway to call through")),
+        (None, Some(_)) if call_router => {
+            return Err(invalid("call_router", "a test goes to the call router or to somebody else, not both"));
+        }
+        (None, Some(uri)) if plain(&uri) => TestTarget::FrontEnd { uri },
+        (None, Some(_)) => {
+            return Err(invalid(
+                "ip_gateway",
+                "is needed with a number, the gateway to call through; a SIP URI needs none",
+            ));
+        }
     };
     let keys = |dtmf: &String| !dtmf.is_empty() && dtmf.chars().all(|key| "0123456789*#ABCDabcd".contains(key));
     if dtmf.as_ref().is_some_and(|dtmf| dtmf.len() > 64 || !keys(dtmf)) {
@@ -149,7 +161,6 @@ async fn test(node: &Node, call: TestCall) -> Result<Answer, Refusal> {
     if timeout.is_some_and(|seconds| !(5..=1800).contains(&seconds)) {
         return Err(invalid("timeout", "is a number of seconds; 5 to 1800 is allowed"));
     }
-    let plain = |from: &String| from.starts_with("sip:") && !from.contains(['<', '>', '"', ';', '\r', '\n', ' ']);
     if from.as_ref().is_some_and(|from| !plain(from)) {
         return Err(invalid("from", "is a SIP URI, as sip:1001@example.com"));
     }

@@ -159,8 +159,8 @@ pub(super) struct TestOptions {
     /// Through this gateway
     #[arg(long, value_name = "GATEWAY", requires = "phone")]
     ip_gateway: Option<String>,
-    /// To this number
-    #[arg(long, value_name = "NUMBER", requires = "ip_gateway")]
+    /// To this number; a SIP URI without a gateway goes through the server's front-end pool
+    #[arg(long, value_name = "NUMBER")]
     phone: Option<String>,
     /// SIP URI of the caller
     #[arg(long, value_name = "URI")]

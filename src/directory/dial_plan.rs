@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::fields::{Choice, Fields};
 use super::names::{Extension, Invalid, Language, Name, PilotNumber, all_digits};
-use super::show_duration;
+use super::{GatewayAddress, show_duration};
 
 /// A set of users with numbers of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,9 @@ pub struct DialPlan {
     pub voip_security: VoipSecurity,
     /// 1 to 4 digits: what a national number lacks in front.
     pub country_or_region_code: Option<String>,
+    /// Front-end pools of a SIP URI plan: their calls need no UM IP gateway and no hunt group, on servers that are
+    /// associated with the plan.
+    pub trusted_peers: Vec<GatewayAddress>,
     /// Numbers that lead to this plan beside the pilots of its hunt groups.
     pub access_telephone_numbers: Vec<PilotNumber>,
     pub default_language: Language,
@@ -101,6 +104,7 @@ impl DialPlan {
         let voip_security = fields.choice("voip_security", Some(VoipSecurity::Unsecured));
         let country = fields.optional::<CountryCode>("country_or_region_code");
         let access_telephone_numbers = fields.list("access_telephone_numbers");
+        let trusted_peers = fields.list::<GatewayAddress>("trusted_peers");
         let default_language = fields.text("default_language", "en-US");
         let max_call_duration = fields.duration("max_call_duration", minutes(10)..=minutes(120), minutes(30));
         let max_recording_duration = fields.duration("max_recording_duration", minutes(1)..=minutes(100), minutes(20));
@@ -112,6 +116,13 @@ impl DialPlan {
 
         if voip_security.is_none() {
             fields.fault("voip_security", "is not supported yet except as \"Unsecured\"");
+        }
+        if uri_type != UriType::SipName && !trusted_peers.is_empty() {
+            let message = format!(
+                "only SIP URI plans (SipName) have trusted peers, and this one is {}; make the peer a UM IP gateway",
+                uri_type.as_str()
+            );
+            fields.fault("trusted_peers", message);
         }
         if fields.is_sound() && max_recording_duration >= max_call_duration {
             let message = format!(
@@ -135,6 +146,7 @@ impl DialPlan {
             voip_security: voip_security?,
             country_or_region_code: country.map(|code| code.value.0),
             access_telephone_numbers: access_telephone_numbers.into_iter().map(|number| number.value).collect(),
+            trusted_peers: trusted_peers.into_iter().map(|peer| peer.value).collect(),
             default_language: default_language?,
             max_call_duration,
             max_recording_duration,

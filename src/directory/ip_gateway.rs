@@ -27,6 +27,8 @@ pub struct IpGateway {
     pub ip_address_family: IpAddressFamily,
     /// A gateway of a test, listed only when asked for.
     pub simulator: bool,
+    /// No object of its own: a front-end pool that SIP URI plans trust ([`DialPlan::trusted_peers`](super::DialPlan::trusted_peers)).
+    pub trusted_peer: bool,
 }
 
 /// Where a gateway is.
@@ -68,7 +70,23 @@ impl IpGateway {
             outcalls_allowed,
             ip_address_family,
             simulator,
+            trusted_peer: false,
         })
+    }
+
+    /// A peer that SIP URI plans trust, as the gateway that its calls come through.
+    pub(super) fn of_trusted_peer(address: &GatewayAddress) -> IpGateway {
+        IpGateway {
+            name: Name::of_peer(address),
+            address: address.clone(),
+            port: 0,
+            status: GatewayStatus::Enabled,
+            redirect: true,
+            outcalls_allowed: true,
+            ip_address_family: IpAddressFamily::Any,
+            simulator: false,
+            trusted_peer: true,
+        }
     }
 }
 

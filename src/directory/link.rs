@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::hunt_group::HuntGroupText;
 use super::mailbox::MailboxText;
 use super::registry::{Registry, Unique};
-use super::source::Faults;
-use super::{DialPlan, HuntGroup, IpGateway, Mailbox, MailboxPolicy, Name, UriType};
+use super::source::{Faults, Place};
+use super::{DialPlan, GatewayAddress, HuntGroup, IpGateway, Mailbox, MailboxPolicy, Name, UriType};
 
 /// What Exchange 2013 allows (its UM service does not start with more).
 const MOST_GATEWAYS_OF_A_DIAL_PLAN: usize = 200;
@@ -45,6 +45,34 @@ pub(super) fn hunt_groups(
         }
     }
     linked
+}
+
+/// The peers that SIP URI plans trust, each with a link to every plan that does.
+pub(super) fn trusted_peers<'p>(
+    plans: impl Iterator<Item = (&'p Arc<DialPlan>, Place)>,
+    gateways: &Registry<IpGateway>,
+    faults: &Faults,
+) -> Vec<Arc<HuntGroup>> {
+    let mut links = Vec::new();
+    let mut peers: HashMap<&GatewayAddress, Arc<IpGateway>> = HashMap::new();
+    for (plan, place) in plans {
+        let mut of_plan = HashSet::new();
+        for address in plan.trusted_peers.iter().filter(|address| of_plan.insert(*address)) {
+            let peer = peers.entry(address).or_insert_with(|| Arc::new(IpGateway::of_trusted_peer(address)));
+            if let Some(gateway) = gateways.objects().find(|known| known.address == *address || known.name == peer.name)
+            {
+                let (name, plan) = (&gateway.name, &plan.name);
+                let message = format!(
+                    "{address} is UM IP gateway \"{name}\" already; give it a hunt group for dial plan \"{plan}\" instead"
+                );
+                faults.add(place, "trusted_peers", message);
+            }
+            let (ip_gateway, dial_plan) = (peer.clone(), plan.clone());
+            let group = HuntGroup { name: plan.name.clone(), ip_gateway, dial_plan, pilot_identifier: Vec::new() };
+            links.push(Arc::new(group));
+        }
+    }
+    links
 }
 
 pub(super) fn mailboxes(

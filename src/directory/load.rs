@@ -106,11 +106,13 @@ fn read<'t>(tables: &'t [KindTable<'t>], complete: bool, faults: &'t Faults<'t>)
     };
 
     let mut plans = Registry::new("dial plan", complete);
-    let mut contexts = Vec::new();
+    let (mut contexts, mut peers_places) = (Vec::new(), Vec::new());
     for fields in of("dial_plan") {
         let (name, place) = (fields.glance("name"), fields.place_of_key("name"));
         let contexts_place = fields.place_of_key("equivalent_dial_plan_phone_contexts");
+        let peers_place = fields.place_of_key("trusted_peers");
         let plan = DialPlan::read(fields);
+        peers_places.extend(plan.iter().map(|_| peers_place));
         let named = plan.iter().flat_map(|plan| &plan.equivalent_dial_plan_phone_contexts);
         contexts.extend(named.map(|context| Located { value: context.clone(), place: contexts_place }));
         plans.declare(name, place, plan, faults);
@@ -166,10 +168,12 @@ fn read<'t>(tables: &'t [KindTable<'t>], complete: bool, faults: &'t Faults<'t>)
 
     let hunt_groups = of("hunt_group").filter_map(HuntGroup::read).collect();
     let hunt_groups = link::hunt_groups(hunt_groups, &gateways, &plans, faults);
+    let trusted_peers = link::trusted_peers(plans.objects().zip(peers_places), &gateways, faults);
     let mailboxes = of("mailbox").filter_map(Mailbox::read).collect();
     Objects {
         mailboxes: link::mailboxes(mailboxes, &policies, &hunt_groups, faults),
         hunt_groups,
+        trusted_peers,
         dial_plans: plans.into_objects(),
         ip_gateways: gateways.into_objects(),
         mailbox_policies: policies.into_objects(),

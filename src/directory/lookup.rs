@@ -37,6 +37,8 @@ pub(super) struct Objects {
     pub dial_plans: Vec<Arc<DialPlan>>,
     pub ip_gateways: Vec<Arc<IpGateway>>,
     pub hunt_groups: Vec<Arc<HuntGroup>>,
+    /// From each peer that SIP URI plans trust to each of those plans.
+    pub trusted_peers: Vec<Arc<HuntGroup>>,
     pub mailbox_policies: Vec<Arc<MailboxPolicy>>,
     pub mailboxes: Vec<Arc<Mailbox>>,
     pub services: Vec<Arc<Service>>,
@@ -128,17 +130,24 @@ impl Directory {
         self.dial_plans.get(&fold(name))
     }
 
-    /// Host names of gateways, for the caller to resolve and hand to [`Directory::locate`].
+    /// The peers that SIP URI plans trust.
+    pub fn trusted_peers(&self) -> impl Iterator<Item = &Arc<IpGateway>> {
+        self.objects.trusted_peers.iter().map(|link| &link.ip_gateway)
+    }
+
+    /// Host names of gateways and trusted peers, for the caller to resolve and hand to [`Directory::locate`].
     pub fn gateway_hosts(&self) -> impl Iterator<Item = &HostName> {
-        self.objects.ip_gateways.iter().filter_map(|gateway| match &gateway.address {
+        self.objects.ip_gateways.iter().chain(self.trusted_peers()).filter_map(|gateway| match &gateway.address {
             GatewayAddress::Host(host) => Some(host),
             GatewayAddress::Ip(_) => None,
         })
     }
 
-    /// Host names that are written as addresses of servers, to be resolved and handed over in the same way.
+    /// Host names that are written as addresses of servers and of their front-end pools, to be resolved and handed over
+    /// in the same way.
     pub fn server_hosts(&self) -> impl Iterator<Item = &HostName> {
-        self.server_addresses().filter_map(|address| match address {
+        let pools = self.objects.services.iter().filter_map(|service| service.sip_access_service.as_ref());
+        self.server_addresses().chain(pools.map(|pool| &pool.host)).filter_map(|address| match address {
             GatewayAddress::Host(host) => Some(host),
             GatewayAddress::Ip(_) => None,
         })
@@ -211,7 +220,7 @@ impl Directory {
     }
 
     fn index_hunt_groups(&mut self) {
-        for group in &self.objects.hunt_groups {
+        for group in self.objects.hunt_groups.iter().chain(&self.objects.trusted_peers) {
             let links = self.links.entry(group.ip_gateway.name.clone()).or_default();
             let pilots = group.pilot_identifier.iter();
             links.pilots.extend(pilots.map(|pilot| (pilot.key().to_owned(), group.clone())));
@@ -231,9 +240,14 @@ impl Directory {
 
     fn index_gateways(&mut self) {
         self.gateways.clear();
-        for gateway in &self.objects.ip_gateways {
+        let peers = self.objects.trusted_peers.iter().map(|link| &link.ip_gateway);
+        for gateway in self.objects.ip_gateways.iter().chain(peers) {
             for address in of_family(&self.located, gateway) {
-                self.gateways.entry(address).or_default().push(gateway.clone());
+                let there = self.gateways.entry(address).or_default();
+                // a peer of several plans has a link for each
+                if !there.iter().any(|known| Arc::ptr_eq(known, gateway)) {
+                    there.push(gateway.clone());
+                }
             }
         }
     }

@@ -100,6 +100,13 @@ impl HostName {
     }
 }
 
+impl Name {
+    /// What a trusted peer, which has no name of its own, goes by.
+    pub(super) fn of_peer(address: &super::GatewayAddress) -> Name {
+        Name(address.to_string())
+    }
+}
+
 impl Alias {
     /// What makes two aliases the same.
     pub fn key(&self) -> String {

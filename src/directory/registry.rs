@@ -69,6 +69,11 @@ impl<T> Registry<T> {
     }
 
     /// In the order of the files.
+    pub fn objects(&self) -> impl Iterator<Item = &Arc<T>> {
+        self.order.iter()
+    }
+
+    /// The same.
     pub fn into_objects(self) -> Vec<Arc<T>> {
         self.order
     }

@@ -119,7 +119,11 @@ pub fn resolve(directory: &Directory, call: &CallFacts) -> Result<Resolved, Refu
         )
     })?;
     let called = called_party(call);
-    let route = route(directory, links, &called).ok_or_else(|| unroutable(gateway, &called))?;
+    let route = match gateway.trusted_peer {
+        true => route_of_peer(directory, links, &called, call.diversions),
+        false => route(directory, links, &called),
+    };
+    let route = route.ok_or_else(|| unroutable(gateway, &called))?;
     let plan = &route.group.dial_plan;
     let destination = destination(directory, call, &called, &route)?;
     let caller = call.calling.as_ref().filter(|caller| !caller.anonymous);
@@ -184,6 +188,32 @@ fn route<'d>(directory: &'d Directory, links: &'d Links, called: &Called) -> Opt
     routed.or_else(|| catch_all.map(|group| Route { group, mailbox: None }))
 }
 
+/// An access number of a plan that trusts the peer; else the user who was called, or for whom it was diverted, of the
+/// first plan that has one. A peer is trusted with the users of its plans, not with calls for nobody.
+fn route_of_peer<'d>(
+    directory: &'d Directory,
+    links: &'d Links,
+    called: &Called,
+    diversions: &[DivertedFrom],
+) -> Option<Route<'d>> {
+    if let Some(group) = links.group_of(&called.user, called.host.as_deref()) {
+        return Some(Route { group, mailbox: None });
+    }
+    let user = |group: &'d Arc<HuntGroup>, user: &str, host: Option<&str>| {
+        directory.user_of(&group.dial_plan, user, host, Match::Exact)
+    };
+    let by_user = links.plans.iter().find_map(|group| {
+        let mailbox = user(group, &called.user, called.host.as_deref())?;
+        Some(Route { group, mailbox: Some(mailbox) })
+    });
+    by_user.or_else(|| {
+        let diverted = |group: &&'d Arc<HuntGroup>| {
+            diversions.iter().any(|diversion| user(group, &diversion.user, diversion.host.as_deref()).is_some())
+        };
+        Some(Route { group: links.plans.iter().find(diverted)?, mailbox: None })
+    })
+}
+
 fn destination(
     directory: &Directory,
     call: &CallFacts,
@@ -222,6 +252,9 @@ fn destination(
 fn unroutable(gateway: &IpGateway, called: &Called) -> Refused {
     let (name, user) = (&gateway.name, short(&called.user));
     let reason = match user.is_empty() {
+        _ if gateway.trusted_peer => {
+            format!("no dial plan that trusts {name} has user {user}, or one for whom the call was diverted")
+        }
         true => format!("the call names no user, and no hunt group of UM IP gateway {name} takes all calls"),
         false => format!(
             "no hunt group of UM IP gateway {name} has pilot {user}, and no mailbox of its dial plans has that number"

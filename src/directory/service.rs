@@ -63,7 +63,7 @@ pub enum IpAddressFamily {
 /// `host:port` of a front-end pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrontEnd {
-    pub host: HostName,
+    pub host: GatewayAddress,
     pub port: u16,
 }
 

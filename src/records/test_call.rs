@@ -10,15 +10,24 @@ use serde::{Deserialize, Serialize};
 pub struct TestOrder {
     /// Names the test; the user a call to this server itself is for, known to nobody else.
     pub token: String,
-    /// Request-URI; its host is an address.
+    /// Request-URI; its host is an address, unless there is a route.
     pub target: String,
+    /// The proxy it goes through, `sip:ADDRESS:PORT;transport=…;lr`.
+    pub route: Option<String>,
     /// SIP URI of the caller.
     pub from: String,
     /// 0-9, *, #, A-D.
     pub keys: String,
-    /// To a number behind a gateway: keys are pressed, and any media will do. Else the same tones must come back.
-    pub through_gateway: bool,
+    /// To somebody else: keys are pressed, and any media will do. Else the same tones must come back.
+    pub outside: bool,
     pub timeout: Duration,
+}
+
+impl TestOrder {
+    /// The URI of where its INVITE goes first.
+    pub fn next_hop(&self) -> &str {
+        self.route.as_ref().unwrap_or(&self.target)
+    }
 }
 
 /// What came of it.

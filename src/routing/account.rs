@@ -3,10 +3,11 @@
 
 use std::net::SocketAddr;
 
+use super::Role;
 use super::proxy::{is_server, peer_of};
 use super::understand::understand;
 use super::view::View;
-use crate::directory::{Destination, IpGateway};
+use crate::directory::{Destination, IpGateway, UriType};
 use crate::protocol::sip::calling_party::{CallingParty, calling_party};
 use crate::protocol::sip::{Flow, HeaderName, Message, Method, NameAddr, Request};
 
@@ -50,8 +51,12 @@ pub fn account(view: &View, bytes: &[u8], flow: Flow) -> Option<Account> {
     let gateway = view.gateway(peer).filter(|_| request.method == Method::Invite)?;
     let calling = calling_party(&request);
     let mut account = Account::of(&request, gateway, peer, calling.as_ref());
-    if let Ok(resolved) = understand(&request, peer, calling.as_ref(), &view.directory) {
+    if let Ok(resolved) = understand(&request, peer, calling.as_ref(), view.here(Role::Router)) {
         account.dial_plan = resolved.dial_plan.name.to_string();
+        if resolved.dial_plan.uri_type == UriType::SipName {
+            let shown = calling.as_ref().filter(|calling| !calling.withheld);
+            account.caller = shown.and_then(CallingParty::address).unwrap_or_default();
+        }
         if let Destination::CallAnswering { mailbox, reason } = &resolved.destination {
             account.mailbox = mailbox.alias.to_string();
             account.reason = reason.as_str().to_owned();

@@ -182,7 +182,7 @@ fn redirect(view: &View, role: Role, request: &Request, flow: Flow) -> Result<Re
         return Ok(redirection(request, &decide_own(view, role, call)?, flow));
     }
     let peer = proxy::peer_of(request, flow.remote, |ip| proxy::is_server(view, ip, flow));
-    let resolved = understand(request, peer, None, &view.directory)?;
+    let resolved = understand(request, peer, None, view.here(role))?;
     if let Some(why) = refuses(view, role) {
         return Err(unavailable(why, RETRY_LATER));
     }

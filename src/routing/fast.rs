@@ -87,6 +87,9 @@ pub(super) fn answer(view: &View, role: Role, bytes: &[u8], flow: Flow, out: &mu
         diversions: &invite.diversions,
     };
     let resolved = resolve(&view.directory, &facts).ok().filter(|resolved| resolved.gateway.redirect)?;
+    if resolved.gateway.trusted_peer {
+        return None;
+    }
     let target = decide(view, role, &resolved, flow.local.ip(), hash(0, invite.call_id)).ok()?;
 
     let mut text = String::with_capacity(192);

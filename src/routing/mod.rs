@@ -20,7 +20,7 @@ pub use answer::{Answer, Refused, answer, undelivered};
 pub use decision::{Decision, Target};
 pub use listening::{redirecting_addresses, worker_addresses};
 pub use proxy::{Onward, is_server, peer_of};
-pub use understand::understand;
+pub use understand::{Here, understand};
 pub use view::{Home, OwnCall, Place, Server, View};
 
 /// Which part of the node a message came to.

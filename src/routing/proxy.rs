@@ -175,7 +175,7 @@ fn targets(
     peer: SocketAddr,
     flow: Flow,
 ) -> Result<(SocketAddr, Vec<SocketAddr>), Refusal> {
-    let resolved = understand(request, peer, None, &view.directory)?;
+    let resolved = understand(request, peer, None, view.here(role))?;
     let spread = hash(0, request.headers.get(&HeaderName::CallId).unwrap_or_default());
     if request.method == Method::Invite {
         return Ok((target(view, role, &resolved, spread, flow)?, Vec::new()));

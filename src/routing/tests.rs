@@ -210,3 +210,37 @@ fn a_call_of_this_server_to_itself_stays_here_and_needs_no_gateway() {
     view.home.as_mut().unwrap().full = Some("MaxCallsAllowed".to_owned());
     assert_eq!(said(&view, Role::Router).0, 503);
 }
+
+#[test]
+fn calls_of_a_trusted_peer_are_taken_by_servers_that_are_associated_with_its_plan() {
+    let peer = "[[dial_plan]]\nname = \"Pool\"\nuri_type = \"SipName\"\nnumber_of_digits_in_extension = 4\n\
+        trusted_peers = [\"192.0.2.60\"]\n\
+        [[mailbox_policy]]\nname = \"Pool P\"\ndial_plan = \"Pool\"\n\
+        [[mailbox]]\nalias = \"ann\"\nemail_address = \"ann@example.test\"\nmailbox_policy = \"Pool P\"\n\
+        extensions = [\"1001\"]\nsip_addresses = [\"ann@example.test\"]\n";
+    let entry = |kind: &str| format!("[[{kind}]]\nname = \"um.example.test\"\ndial_plans = [\"Pool\"]\n");
+    let message = PLAIN
+        .replace("sip:5000@192.0.2.1", "sip:ann@example.test")
+        .replace("Diversion: <sip:1001@192.0.2.9>;reason=no-answer\r\n", "");
+    let said = |more: &str, role| {
+        let view = View { directory: Arc::new(Directory::load(&sources(more)).expect("valid")), ..view() };
+        let flow = flow(Transport::Udp, "192.0.2.60:5060");
+        both(&view, message.as_bytes(), flow);
+        let mut out = Vec::new();
+        answer(&view, role, message.as_bytes(), flow, &mut out);
+        let Ok(Message::Response(response)) = Message::parse(&out) else { panic!("no response") };
+        (response.status.code(), response.headers.get(&HeaderName::Warning).unwrap_or_default().to_owned())
+    };
+    let refused = |role, object: &str| {
+        let why = format!(
+            "399 ringpost \"um.example.test takes no calls of 192.0.2.60: dial plan Pool is not one of the dial_plans of its {object}\""
+        );
+        assert_eq!(said(peer, role), (403, why));
+    };
+    refused(Role::Router, "call_router");
+    refused(Role::Service, "service");
+    let router = format!("{peer}{}", entry("call_router"));
+    assert_eq!(said(&router, Role::Router).0, 302);
+    assert_eq!(said(&router, Role::Service).0, 403);
+    assert_eq!(said(&format!("{router}{}", entry("service")), Role::Service).0, 302);
+}

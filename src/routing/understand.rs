@@ -3,14 +3,36 @@
 
 use std::net::SocketAddr;
 
+use super::Role;
 use super::contact::CALLED;
 use crate::directory::{
-    CallFacts, Caller as CallerFacts, Directory, DivertedFrom, ReasonForCall, Refused, Resolved, resolve,
+    CallFacts, Caller as CallerFacts, DialPlan, Directory, DivertedFrom, ReasonForCall, Refused, Resolved, resolve,
 };
 use crate::protocol::sip::calling_party::CallingParty;
 use crate::protocol::sip::dialog::Refusal;
 use crate::protocol::sip::diversion::{Diversion, DiversionReason, diversions};
 use crate::protocol::sip::{HeaderName, NameAddr, Request, Status, Uri};
+
+/// Who wants to understand a call.
+#[derive(Debug, Clone, Copy)]
+pub struct Here<'a> {
+    pub directory: &'a Directory,
+    /// Name of this server.
+    pub node: &'a str,
+    /// A worker is part of the UM service.
+    pub role: Role,
+}
+
+impl Here<'_> {
+    /// The SIP URI plans whose trusted peers this part of the server takes calls of (DialPlans).
+    fn is_associated_with(&self, plan: &DialPlan) -> bool {
+        let plans = match self.role {
+            Role::Router => self.directory.call_router_of(self.node).map(|router| &router.dial_plans),
+            Role::Service => self.directory.service_of(self.node).map(|service| &service.dial_plans),
+        };
+        plans.is_some_and(|plans| plans.iter().any(|known| known.name == plan.name))
+    }
+}
 
 /// What a call is, for whom, and through which gateway it comes. `peer` is the gateway's address.
 ///
@@ -20,7 +42,7 @@ pub fn understand(
     request: &Request,
     peer: SocketAddr,
     calling: Option<&CallingParty>,
-    directory: &Directory,
+    here: Here,
 ) -> Result<Resolved, Refusal> {
     let to = request.headers.get(&HeaderName::To).map(NameAddr::parse).map(|to| to.uri).unwrap_or(Uri::parse(""));
     let diverted: Vec<DivertedFrom> = diversions(request).into_iter().filter_map(diverted_from).collect();
@@ -36,7 +58,18 @@ pub fn understand(
         calling,
         diversions: &diverted,
     };
-    resolve(directory, &facts).map_err(refusal)
+    let resolved = resolve(here.directory, &facts).map_err(refusal)?;
+    if resolved.gateway.trusted_peer && !here.is_associated_with(&resolved.dial_plan) {
+        let object = match here.role {
+            Role::Router => "call_router",
+            Role::Service => "service",
+        };
+        let (node, plan, peer) = (here.node, &resolved.dial_plan.name, &resolved.gateway.name);
+        let why =
+            format!("{node} takes no calls of {peer}: dial plan {plan} is not one of the dial_plans of its {object}");
+        return Err(Refusal::new(Status::FORBIDDEN, &why));
+    }
+    Ok(resolved)
 }
 
 /// The URI that was called first, when a redirect of ours has written it down.

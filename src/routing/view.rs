@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use super::{Here, Role};
 use crate::directory::{Directory, GatewayAddress, HostName, IpGateway};
 
 /// The port of a UM service for which the directory has no entry.
@@ -95,6 +96,11 @@ impl View {
     /// The gateway that sends from there.
     pub fn gateway(&self, peer: SocketAddr) -> Option<&Arc<IpGateway>> {
         self.directory.gateway_of(peer.ip(), peer.port())
+    }
+
+    /// What a part of this server understands calls by.
+    pub(super) fn here(&self, role: Role) -> Here<'_> {
+        Here { directory: &self.directory, node: &self.node, role }
     }
 
     pub(super) fn is_own(&self, server: &HostName) -> bool {

@@ -64,6 +64,23 @@ fn a_number_behind_a_gateway_is_called() {
 }
 
 #[test]
+fn a_sip_address_is_called_through_the_front_end_pool_of_the_server() {
+    let node = Node::start();
+    let ports = Ports::claim();
+    let (sip, media) = (ports.get(0), ports.get(2).to_string());
+    let _pool = sipp("answers.xml", sip, &["-mp", &media, "-rtp_echo", "-t", "t1"]);
+    let call = ["--phone", "sip:bob@example.test", "--dtmf", "12"];
+    let (well, _, complaint) = test(&node, &call);
+    assert!(!well && complaint.contains("this server has no sip_access_service"), "{complaint}");
+
+    let set = ["service", "set", "--sip-access-service", &format!("127.0.0.1:{sip}")];
+    assert!(node.command(&set).output().unwrap().status.success());
+    let (well, outcome, complaint) = test(&node, &call);
+    assert!(well, "{outcome} {complaint}");
+    assert!(outcome["packets_received"].as_u64().unwrap() > 50, "{outcome}");
+}
+
+#[test]
 fn a_gateway_that_does_not_answer_fails_the_test_in_time() {
     let node = Node::start();
     let ports = Ports::claim();

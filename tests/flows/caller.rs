@@ -119,7 +119,7 @@ impl Caller {
         let place = self.target.split_once('@').map_or("", |(_, place)| place).split(';').next().unwrap_or_default();
         let node: SocketAddr = place.parse().expect("a redirect names an address");
         self.invite.node = node;
-        self.line.borrow_mut().way.turn_to(&self.world, node);
+        self.line.borrow_mut().way.turn_to(&self.world, self.invite.address, node);
         self.dial();
     }
 

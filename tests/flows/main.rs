@@ -37,5 +37,6 @@ mod states;
 mod streams;
 mod test_calls;
 mod tracing;
+mod trusted_peers;
 mod watching;
 mod workers;

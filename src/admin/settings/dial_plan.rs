@@ -49,6 +49,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "numbers for signing in, beside the pilots",
     ),
     Setting::new(
+        "trusted_peers",
+        "",
+        Type::List("IP addresses, host names"),
+        Default::None,
+        "SipName plans: front-end pools whose calls are taken without a gateway and a hunt group, by servers that have the plan in their dial_plans",
+    ),
+    Setting::new(
         "default_language",
         "DefaultLanguage",
         Type::Text("language tag"),

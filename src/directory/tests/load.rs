@@ -162,6 +162,17 @@ fn what_must_be_there_is_missed() {
         );
     }
     assert_eq!(
+        faults(&plan("trusted_peers = [\"pool.example.test\"]")),
+        "a.toml:4: trusted_peers: only SIP URI plans (SipName) have trusted peers, and this one is TelExtn; make the peer a UM IP gateway"
+    );
+    let twice = plan(
+        "uri_type = \"SipName\"\ntrusted_peers = [\"192.0.2.60\"]\n[[ip_gateway]]\nname = \"Pool\"\naddress = \"192.0.2.60\"",
+    );
+    assert_eq!(
+        faults(&twice),
+        "a.toml:5: trusted_peers: 192.0.2.60 is UM IP gateway \"Pool\" already; give it a hunt group for dial plan \"Lab\" instead"
+    );
+    assert_eq!(
         faults("[[hunt_group]]\nname = \"P\""),
         "a.toml:1: dial_plan: is missing\na.toml:1: ip_gateway: is missing"
     );

@@ -444,3 +444,65 @@ fn callers_of_equivalent_plans_are_recognised_after_the_plan_s_own() {
     // not the other way round
     assert_eq!(caller("5000", "2002"), None);
 }
+
+/// Two SIP URI plans, both of which trust a pool.
+fn trusting() -> Directory {
+    let plan = |name: &str, more: &str, people: &str| {
+        format!(
+            "[[dial_plan]]\nname = \"{name}\"\nuri_type = \"SipName\"\nnumber_of_digits_in_extension = 4\n\
+             trusted_peers = [\"192.0.2.60\", \"pool.example.test\"]\n{more}\n\
+             [[mailbox_policy]]\nname = \"{name} P\"\ndial_plan = \"{name}\"\n{people}"
+        )
+    };
+    let person = |alias: &str, policy: &str, extension: &str| {
+        format!(
+            "[[mailbox]]\nalias = \"{alias}\"\nemail_address = \"{alias}@example.test\"\nmailbox_policy = \"{policy} P\"\n\
+             extensions = [\"{extension}\"]\nsip_addresses = [\"{alias}@example.test\"]\n"
+        )
+    };
+    let access = "access_telephone_numbers = [\"um-east@example.test\", \"5000\"]";
+    directory(&format!(
+        "{}{}",
+        plan("East", access, &person("ann", "East", "1001")),
+        plan("West", "", &person("bob", "West", "1001"))
+    ))
+}
+
+#[test]
+fn a_trusted_peer_reaches_the_users_and_access_numbers_of_its_plans_and_nobody_else() {
+    let directory = trusting();
+    let from_pool = |uri: &str| call(uri).from("192.0.2.60", 40_000);
+    for (uri, answer) in [
+        ("sip:ann@example.test;opaque=app:voicemail", "ann Direct"),
+        ("sip:BOB@example.test", "bob Direct"),
+        ("sip:um-east@example.test", "access East"),
+        ("sip:5000@example.test;user=phone", "access East"),
+        (
+            "sip:nobody@example.test",
+            "404 no dial plan that trusts 192.0.2.60 has user nobody, or one for whom the call was diverted",
+        ),
+    ] {
+        assert_eq!(from_pool(uri).answer(&directory), answer, "{uri}");
+    }
+    let diverted = from_pool("sip:um@pool.example.test").diverted_from("bob@example.test", DivertNoAnswer);
+    assert_eq!(diverted.answer(&directory), "bob DivertNoAnswer", "of the second plan");
+    let resolved = diverted.by("ann@example.test").resolve(&directory).unwrap();
+    assert!(resolved.gateway.trusted_peer);
+    assert_eq!(
+        (resolved.dial_plan.name.as_str(), resolved.caller.map(|caller| caller.alias.to_string())),
+        ("West", None)
+    );
+    assert!(call("sip:ann@example.test").from("192.0.2.61", 5060).answer(&directory).starts_with("403 "));
+}
+
+#[test]
+fn a_trusted_peer_may_be_a_name() {
+    let mut directory = trusting();
+    let host: HostName = "pool.example.test".parse().unwrap();
+    assert!(directory.gateway_hosts().any(|known| *known == host));
+    let from_name = call("sip:ann@example.test").from("2001:db8::60", 5060);
+    assert!(from_name.answer(&directory).starts_with("403 "), "not looked up yet");
+    directory
+        .locate([(&host, &Whereabouts { addresses: vec!["2001:db8::60".parse().unwrap()], ..Default::default() })]);
+    assert_eq!(from_name.answer(&directory), "ann Direct");
+}

@@ -13,6 +13,17 @@ pub struct CallingParty {
     pub withheld: bool,
 }
 
+impl CallingParty {
+    /// Who it is among users that are named by SIP address: a telephone number all the same, else `user@host`.
+    pub fn address(&self) -> Option<String> {
+        let user = self.uri.user()?;
+        match self.uri.host() {
+            Some(host) if !is_number(&user) => Some(format!("{user}@{host}")),
+            _ => Some(user),
+        }
+    }
+}
+
 /// The calling party; `None` when the request names nobody.
 ///
 /// Asserted identities come first, those with a `tel:` or telephone number before others (RFC 3325 9.1 allows one SIP

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
 use super::{Caller, PATIENCE};
 use crate::rtp::Media;
 use crate::sip::{Ladder, Sip};
-use crate::world::{GATEWAY, World};
+use crate::world::World;
 
 /// What the clock of the world moves.
 pub struct Line {
@@ -117,12 +117,12 @@ impl Way {
     }
 
     /// From now on the same socket, or a new connection, leads there.
-    pub fn turn_to(&mut self, world: &World, there: SocketAddr) {
+    pub fn turn_to(&mut self, world: &World, here: IpAddr, there: SocketAddr) {
         match self {
             Way::Datagrams { node, .. } => *node = there,
             Way::Stream { segment, .. } => {
                 let segment = *segment;
-                let local = SocketAddr::new(GATEWAY, 29_000 + (world.number() % 1_000) as u16);
+                let local = SocketAddr::new(here, 29_000 + (world.number() % 1_000) as u16);
                 self.close(world);
                 *self = Way::stream(world, local, there, segment);
             }

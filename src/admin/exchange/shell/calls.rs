@@ -108,9 +108,6 @@ fn test_call(bound: &Bound) -> Result<TestCall, ScriptError> {
         Some(_) => return bound.error("-Timeout is a number of seconds; 5 to 1800 is allowed"),
     };
     let (ip_gateway, phone) = (bound.text("UMIPGateway"), bound.text("Phone"));
-    if ip_gateway.is_some() != phone.is_some() {
-        return bound.error("a call through a gateway needs -UMIPGateway and -Phone");
-    }
     Ok(TestCall {
         call_router: bound.is_true("CallRouter"),
         ip_gateway,

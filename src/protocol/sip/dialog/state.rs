@@ -60,6 +60,7 @@ impl DialogState {
     /// dialog before [`DialogState::confirm`].
     pub fn of_call(
         target: Uri,
+        route: Option<Uri>,
         (from, to): (&str, &str),
         call_id: String,
         local_tag: String,
@@ -73,7 +74,7 @@ impl DialogState {
             remote: to.to_owned(),
             local_cseq: 0,
             remote_cseq: 0,
-            route_set: Vec::new(),
+            route_set: route.map(|route| format!("<{route}>")).into_iter().collect(),
             target,
             flow,
         }

@@ -21,8 +21,10 @@ pub struct Setup {
 /// What the session of a call of ours starts from.
 #[derive(Debug, Clone)]
 pub struct Placing {
-    /// Request-URI, and where it goes to: its host is an address.
+    /// Request-URI, and where it goes to unless there is a route: its host is an address then.
     pub target: Uri,
+    /// The proxy that it goes through (RFC 3261 8.1.2), a loose router at an address.
+    pub route: Option<Uri>,
     /// Our address and that of the called, as in From and To, without tags.
     pub from: String,
     pub to: String,

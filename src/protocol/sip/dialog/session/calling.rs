@@ -38,9 +38,9 @@ pub(super) struct Search {
 impl Session {
     /// A call of our own; [`Session::start`] sends its INVITE.
     pub fn call(placing: Placing) -> Session {
-        let Placing { target, from, to, call_id, local_tag, flow, own } = placing;
+        let Placing { target, route, from, to, call_id, local_tag, flow, own } = placing;
         let search = Search { left: Vec::new(), tried: vec![target.as_str().to_owned()] };
-        let dialog = DialogState::of_call(target, (&from, &to), call_id, local_tag, flow);
+        let dialog = DialogState::of_call(target, route, (&from, &to), call_id, local_tag, flow);
         let nothing_sent = Calling { invite: ClientTransaction(0), rings: false, leaving: false };
         Session { search, ..Session::of(dialog, Phase::Calling(nothing_sent), own) }
     }

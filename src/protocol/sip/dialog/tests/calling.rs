@@ -37,6 +37,19 @@ fn what_is_written_out_is_an_invite_and_a_dialog_of_rfc_3261() {
 }
 
 #[test]
+fn a_call_through_a_proxy_names_the_called_and_goes_to_the_proxy_until_the_answer_says_another_way() {
+    let target = Uri::parse("sip:bob@example.test");
+    let route = Some(Uri::parse("sip:192.0.2.60:5060;transport=tcp;lr"));
+    let mut session = Session::call(Placing { target, route, ..placing() });
+    let mut out = Vec::new();
+    session.start(Instant::now(), &mut out);
+    let Some(Command::Request { request, next_hop, .. }) = out.first() else { panic!("{out:?}") };
+    assert_eq!(request.uri.as_str(), "sip:bob@example.test");
+    assert_eq!(request.headers.get(&HeaderName::Route), Some("<sip:192.0.2.60:5060;transport=tcp;lr>"));
+    assert_eq!(next_hop.as_str(), "sip:192.0.2.60:5060;transport=tcp;lr");
+}
+
+#[test]
 fn each_copy_of_the_200_gets_its_ack_again() {
     flow(&[("call", INVITE), ("<- 200 + sdp", TAKEN), ("<- 200 + sdp", "-> ACK")]);
 }

@@ -82,6 +82,7 @@ fn setup(invite: Request) -> Setup {
 fn placing() -> Placing {
     Placing {
         target: Uri::parse("sip:9000@198.51.100.7"),
+        route: None,
         from: "<sip:test@192.0.2.1>".into(),
         to: "<sip:9000@198.51.100.7>".into(),
         call_id: "ours@192.0.2.1".into(),

@@ -1,8 +1,8 @@
 //! Configuration text, and what is wrong with it and where.
 //! Knows: names of files, lines. Must not: read a file, know what a key means.
 
-use std::cell::{OnceCell, RefCell};
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// One file of configuration as a provider read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,14 +71,14 @@ pub(crate) struct Located<T> {
 pub(crate) struct Faults<'s> {
     sources: &'s [SourceFile],
     /// Per file the offsets at which its lines start; made when the first fault of the file needs it.
-    line_starts: Vec<OnceCell<Vec<usize>>>,
-    found: RefCell<Vec<Fault>>,
+    line_starts: Vec<OnceLock<Vec<usize>>>,
+    found: Mutex<Vec<Fault>>,
 }
 
 impl<'s> Faults<'s> {
     pub fn new(sources: &'s [SourceFile]) -> Faults<'s> {
-        let line_starts = sources.iter().map(|_| OnceCell::new()).collect();
-        Faults { sources, line_starts, found: RefCell::default() }
+        let line_starts = sources.iter().map(|_| OnceLock::new()).collect();
+        Faults { sources, line_starts, found: Mutex::default() }
     }
 
     pub fn add(&self, place: Place, key: &str, message: impl Into<String>) {
@@ -88,7 +88,7 @@ impl<'s> Faults<'s> {
             key: key.to_owned(),
             message: message.into(),
         };
-        self.found.borrow_mut().push(fault);
+        self.found().push(fault);
     }
 
     /// `file:line`, to point from one fault to another place.
@@ -98,14 +98,18 @@ impl<'s> Faults<'s> {
     }
 
     pub fn count(&self) -> usize {
-        self.found.borrow().len()
+        self.found().len()
     }
 
     /// All of them, by file and line.
     pub fn sorted(&self) -> Vec<Fault> {
-        let mut found = self.found.borrow().clone();
+        let mut found = self.found().clone();
         found.sort();
         found
+    }
+
+    fn found(&self) -> MutexGuard<'_, Vec<Fault>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn line(&self, place: Place) -> usize {

@@ -4,6 +4,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use toml_edit::{Item, Table, Value};
 
@@ -65,25 +66,41 @@ fn identity(kind: &str, table: &Table) -> String {
     format!("{kind}/{}", name.to_lowercase())
 }
 
+/// A line for each key, in the order of their names.
 fn canonical(table: &Table) -> String {
-    let mut lines: Vec<String> = table
-        .iter()
-        .map(|(key, item)| match item {
-            Item::Value(value) => format!("{key} = {}\n", plain(value)),
-            other => format!("{key} = {}\n", other.to_string().trim()),
-        })
-        .collect();
-    lines.sort();
-    lines.concat()
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_unstable_by_key(|(key, _)| *key);
+    let mut out = String::with_capacity(256);
+    for (key, item) in entries {
+        out.push_str(key);
+        out.push_str(" = ");
+        match item {
+            Item::Value(value) => plain(value, &mut out),
+            other => out.push_str(other.to_string().trim()),
+        }
+        out.push('\n');
+    }
+    // there are as many of them as objects, and they are kept
+    out.shrink_to_fit();
+    out
 }
 
-fn plain(value: &Value) -> String {
+fn plain(value: &Value, out: &mut String) {
+    // a String takes all that is written to it
+    let mut write = |text: std::fmt::Arguments| out.write_fmt(text).unwrap_or_default();
     match value {
-        Value::String(text) => format!("{:?}", text.value()),
-        Value::Integer(number) => number.value().to_string(),
-        Value::Boolean(truth) => truth.value().to_string(),
-        Value::Array(list) => format!("[{}]", list.iter().map(plain).collect::<Vec<_>>().join(", ")),
-        other => other.to_string().trim().to_owned(),
+        Value::String(text) => write(format_args!("{:?}", text.value())),
+        Value::Integer(number) => write(format_args!("{}", number.value())),
+        Value::Boolean(truth) => write(format_args!("{}", truth.value())),
+        Value::Array(list) => {
+            out.push('[');
+            for (at, member) in list.iter().enumerate() {
+                out.push_str(if at > 0 { ", " } else { "" });
+                plain(member, out);
+            }
+            out.push(']');
+        }
+        other => out.push_str(other.to_string().trim()),
     }
 }
 

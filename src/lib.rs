@@ -13,6 +13,7 @@
 //! * [`records`] - what is known of calls in progress and of those that ended
 //! * [`reconcile`] - what two readings of the organisation differ in
 //! * [`components`] - which parts of the server are in service, and who says so
+//! * [`replay`] - SIPp scenarios: read, and played against anything
 //! * [`store`] - what a node remembers between two lives
 //! * [`link`] - what a node and its UM workers tell each other
 //! * [`engine`] - the outside (network, disk, entropy, clock), real or virtual
@@ -35,5 +36,6 @@ pub mod prompts;
 pub mod protocol;
 pub mod reconcile;
 pub mod records;
+pub mod replay;
 pub mod routing;
 pub mod store;

@@ -109,6 +109,19 @@ const RULES: &[Rule] = &[
         must_not_name: &["actix", "tokio", "std::fs", "SystemTime", "Instant::now", "Timestamp::now", "getrandom"],
     },
     Rule {
+        room: "replay",
+        may_use: &[
+            "replay",
+            "protocol::random",
+            "protocol::rtp",
+            "protocol::sip",
+            "media::telephone_event",
+            "engine::Environment",
+            "engine::environment",
+        ],
+        must_not_name: WORLD,
+    },
+    Rule {
         room: "actors",
         may_use: &[
             "actors",

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use super::alarm::Alarm;
+use super::call_router::ListeningState;
 use super::dialog::DialogEvent;
 use super::sip_endpoint::{Forget, Join, Outgoing, SipEndpoint};
 use crate::engine::Environment;
 use crate::peers::{self, Asker, Command, Event, Health, PeerName, Question, Target, Verdict};
 use crate::protocol::sip::endpoint::{self, ClientTransaction, DialogKey, NoResponseCause};
 use crate::protocol::sip::{Flow, Transport};
+use crate::routing::Role;
 
 /// What every peer of a node shares.
 #[derive(Clone)]
@@ -21,7 +23,18 @@ pub struct Means {
     pub endpoint: Addr<SipEndpoint>,
     /// The sockets of the endpoint.
     pub sockets: Vec<SocketAddr>,
-    pub asker: Asker,
+    /// Value of User-Agent.
+    pub server: String,
+    /// Where calls are taken, which may change.
+    pub listening: ListeningState,
+}
+
+impl Means {
+    /// Who asks, with the port that takes calls at this moment.
+    pub fn asker(&self) -> Asker {
+        let taken_at = [Role::Router, Role::Service].iter().find_map(|role| self.listening.address(*role));
+        Asker { server: self.server.clone(), port: taken_at.map_or(0, |at| at.port()) }
+    }
 }
 
 pub struct GatewayPeer {
@@ -81,7 +94,7 @@ impl GatewayPeer {
         let environment = &self.means.environment;
         let (call_id, tag) = (environment.random_u64(), environment.random_u64());
         let call_id = format!("{call_id:016x}@{}", flow.local.ip());
-        let request = peers::options(&self.means.asker, target, flow.local.ip(), &call_id, &format!("{tag:016x}"));
+        let request = peers::options(&self.means.asker(), target, flow.local.ip(), &call_id, &format!("{tag:016x}"));
         let client = ClientTransaction(question.0);
         let next_hop = target.uri();
         self.means.endpoint.do_send(Outgoing(endpoint::Event::Request { client, dialog, request, next_hop, flow }));
@@ -89,13 +102,13 @@ impl GatewayPeer {
 
     /// From the socket of the target's IP version; over a stream the port is where we take requests.
     fn flow(&self, Target { address, transport }: Target) -> Option<Flow> {
-        let Means { environment, sockets, asker, .. } = &self.means;
+        let Means { environment, sockets, .. } = &self.means;
         let socket = sockets.iter().find(|socket| socket.is_ipv4() == address.is_ipv4())?;
         let ip = match socket.ip().is_unspecified() {
             true => environment.address_towards(address.ip()).ok()?,
             false => socket.ip(),
         };
-        let port = if transport == Transport::Udp { socket.port() } else { asker.port };
+        let port = if transport == Transport::Udp { socket.port() } else { self.means.asker().port };
         Some(Flow { transport, local: SocketAddr::new(ip, port), remote: address, connection: None })
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use serde::Serialize;
 
-use super::call_router::{CannotListen, ServerHealth};
+use super::call_router::{CannotListen, ListeningState, ServerHealth};
 use super::config_poller::NewGeneration;
 use super::gateway_peer::{GatewayPeer, Leave, Means, PeerChanged};
 use super::sip_endpoint::{Forget, Incoming, Outgoing, SipEndpoint, TakeCalls};
@@ -17,7 +17,7 @@ use super::transport::DatagramListener;
 use crate::directory::{Directory, GatewayStatus, IpGateway, Name};
 use crate::engine::{Environment, Place};
 use crate::metrics::Metrics;
-use crate::peers::{Asker, Health, Peer, PeerName, Target, Verdict, address_conflicts, watched};
+use crate::peers::{Health, Peer, PeerName, Target, Verdict, address_conflicts, watched};
 use crate::protocol::sip::dialog::{Refusal, options_answer};
 use crate::protocol::sip::endpoint::{Endpoint, Event, Identity};
 use crate::protocol::sip::screen::screen;
@@ -31,9 +31,10 @@ const ADDRESS_CONFLICT: u16 = 1175;
 pub struct Beginning {
     pub environment: Arc<dyn Environment>,
     pub place: Place,
-    /// Local addresses of the node, and where it takes calls.
+    /// Local addresses of the node.
     pub bind_addresses: Vec<IpAddr>,
-    pub port: u16,
+    /// Where it takes calls.
+    pub listening: ListeningState,
     /// Value of User-Agent.
     pub server: String,
     /// Name of this node: its own service is not asked.
@@ -110,7 +111,8 @@ impl Peers {
             environment,
             endpoint: endpoint.clone(),
             sockets: sockets.iter().map(|socket| socket.local()).collect(),
-            asker: Asker { server, port: beginning.port },
+            server,
+            listening: beginning.listening,
         };
         let peers = Peers {
             means,
@@ -296,7 +298,7 @@ impl Handler<Incoming> for Peers {
         let response = match request.method {
             Method::Options => options_answer(&request),
             _ => {
-                let elsewhere = format!("calls are taken on port {}", self.means.asker.port);
+                let elsewhere = format!("calls are taken on port {}", self.means.asker().port);
                 Refusal::new(Status::METHOD_NOT_ALLOWED, &elsewhere).response(&request)
             }
         };

@@ -1,5 +1,5 @@
 //! Commands about calls and components, answered out of what is kept of them.
-//! Knows: the folder of records, the engine's methods. Must not: know who gave a command.
+//! Knows: the folder of records, the node's methods. Must not: know who gave a command.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use super::command::{Answer, CallFilter, Reason, Refusal, Request, Trace};
 use super::execute::rows;
 use crate::components::{Component, ComponentState, Requester, UnknownWord};
-use crate::engine::Engine;
+use crate::engine::Node;
 use crate::records::report::{DaySummary, Filter, GroupBy, report};
 use crate::records::trace::{NextCalls, TraceOrder};
 use crate::records::traces;
@@ -60,37 +60,37 @@ fn summary(records: &RecordStore, today: Date, group_by: &str, filter: &CallFilt
 }
 
 /// The component states, or one of them.
-pub(super) async fn components(engine: &Engine, component: Option<&str>) -> Result<Answer, Refusal> {
+pub(super) async fn components(node: &Node, component: Option<&str>) -> Result<Answer, Refusal> {
     let wanted = component.map(word::<Component>).transpose()?;
     let silent = || Refusal::new(Reason::Failed, "the component states do not answer");
-    let mut states = engine.components().await.ok_or_else(silent)?;
+    let mut states = node.components().await.ok_or_else(silent)?;
     states.retain(|status| wanted.is_none_or(|wanted| status.component == wanted));
     Ok(Answer::Rows(rows(&states)))
 }
 
 pub(super) async fn set_component(
-    engine: &Engine,
+    node: &Node,
     component: &str,
     state: &str,
     requester: &str,
 ) -> Result<Answer, Refusal> {
     let (component, state, requester): (Component, ComponentState, Requester) =
         (word(component)?, word(state)?, word(requester)?);
-    let set = engine.set_component(component, state, requester).await;
+    let set = node.set_component(component, state, requester).await;
     set.map_err(|error| Refusal::new(Reason::Failed, error))?;
     Ok(Answer::Done(format!("{component} is {state} for {requester}")))
 }
 
 /// The calls in progress that a command is about.
-pub(super) async fn active_calls(engine: &Engine, dial_plan: Option<&str>, ip_gateway: Option<&str>) -> Answer {
+pub(super) async fn active_calls(node: &Node, dial_plan: Option<&str>, ip_gateway: Option<&str>) -> Answer {
     let is = |wanted: Option<&str>, value: &str| wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(value));
-    let mut calls = engine.active_calls().await;
+    let mut calls = node.active_calls().await;
     calls.retain(|call| is(dial_plan, &call.dial_plan) && is(ip_gateway, &call.ip_gateway));
     Answer::Rows(rows(&calls))
 }
 
 /// Begins or ceases to trace calls.
-pub(super) async fn trace(engine: &Engine, trace: Trace) -> Result<Answer, Refusal> {
+pub(super) async fn trace(node: &Node, trace: Trace) -> Result<Answer, Refusal> {
     let (order, done) = match trace {
         Trace::Call { call_identity, on } => {
             let done = match on {
@@ -106,7 +106,7 @@ pub(super) async fn trace(engine: &Engine, trace: Trace) -> Result<Answer, Refus
                 let message = format!("{calls} calls are not allowed; 1 to {most} are");
                 return Err(Refusal::of_setting(Reason::Invalid, "next", message));
             }
-            let from = ip_gateway.as_deref().map(|name| addresses(engine, name)).transpose()?.unwrap_or_default();
+            let from = ip_gateway.as_deref().map(|name| addresses(node, name)).transpose()?.unwrap_or_default();
             let count = if calls == 1 { "call is".to_owned() } else { format!("{calls} calls are") };
             let from_whom = ip_gateway.map(|gateway| format!(" from {gateway}")).unwrap_or_default();
             let for_whom = number.as_ref().map(|number| format!(" for {number}")).unwrap_or_default();
@@ -115,14 +115,14 @@ pub(super) async fn trace(engine: &Engine, trace: Trace) -> Result<Answer, Refus
         }
     };
     let hint = "; \"ringpost active-calls get\" shows those that are, --next traces the next ones";
-    let ordered = engine.trace(order).await;
+    let ordered = node.trace(order).await;
     ordered.map_err(|unknown| Refusal::new(Reason::NotFound, format!("{unknown}{hint}")))?;
     Ok(Answer::Done(done))
 }
 
 /// Where a gateway's calls come from.
-fn addresses(engine: &Engine, name: &str) -> Result<Vec<IpAddr>, Refusal> {
-    let directory = engine.directory();
+fn addresses(node: &Node, name: &str) -> Result<Vec<IpAddr>, Refusal> {
+    let directory = node.directory();
     let gateway = directory.ip_gateways().iter().find(|gateway| gateway.name.as_str().eq_ignore_ascii_case(name));
     let unknown = || Refusal::new(Reason::NotFound, format!("there is no UM IP gateway \"{name}\""));
     match directory.addresses_of(&gateway.ok_or_else(unknown)?.address) {
@@ -132,12 +132,12 @@ fn addresses(engine: &Engine, name: &str) -> Result<Vec<IpAddr>, Refusal> {
 }
 
 /// The SIP that was kept of a call.
-pub(super) async fn traced(engine: &Engine, call_identity: Option<String>) -> Result<Answer, Refusal> {
+pub(super) async fn traced(node: &Node, call_identity: Option<String>) -> Result<Answer, Refusal> {
     let nothing = match &call_identity {
         Some(call) => format!("nothing was kept of call \"{call}\": it is not traced, or has said nothing since"),
         None => "no call was traced".to_owned(),
     };
-    let kept = engine.traced(call_identity).await;
+    let kept = node.traced(call_identity).await;
     kept.map(Answer::Trace).ok_or_else(|| Refusal::new(Reason::NotFound, nothing))
 }
 

@@ -12,7 +12,7 @@ use nix::fcntl::{Flock, FlockArg};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::command::{Answer, Request};
-use super::execute::{Node, execute};
+use super::execute::{Administered, execute};
 use super::status::NodeStatus;
 use crate::link::{self, LinkError};
 
@@ -71,14 +71,14 @@ impl ControlSocket {
     }
 
     /// Answers until dropped.
-    pub async fn serve(&self, node: &Node) {
+    pub async fn serve(&self, here: &Administered) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let node = node.clone();
+                    let here = here.clone();
                     // one who asks and does not listen holds up nobody else
                     actix_rt::spawn(async move {
-                        if let Err(error) = answer(stream, &node).await {
+                        if let Err(error) = answer(stream, &here).await {
                             tracing::debug!(%error, "control socket");
                         }
                     });
@@ -92,11 +92,11 @@ impl ControlSocket {
     }
 }
 
-async fn answer(stream: UnixStream, node: &Node) -> Result<(), LinkError> {
+async fn answer(stream: UnixStream, here: &Administered) -> Result<(), LinkError> {
     let (mut reader, mut writer) = link::split(stream);
     loop {
         match reader.next::<Request>().await {
-            Ok(request) => writer.send(&execute(node, request).await).await?,
+            Ok(request) => writer.send(&execute(here, request).await).await?,
             Err(LinkError::Closed) => return Ok(()),
             Err(error) => return Err(error),
         }

@@ -1,5 +1,5 @@
 //! Commands executed by a running node: on its files, then on itself.
-//! Knows: the engine's methods, the organisation's files. Must not: know who gave a command.
+//! Knows: the node's methods, the organisation's files. Must not: know who gave a command.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,62 +10,62 @@ use super::account;
 use super::command::{Answer, Changed, Changes, Force, Reason, Refusal, Request, Row, TestCall, in_force};
 use super::organisation::Organisation;
 use crate::actors::config_poller::Refreshed;
-use crate::engine::{Engine, TestTarget};
+use crate::engine::{Node, TestTarget};
 use crate::records::RecordStore;
 
 /// A running node as its administration has it.
 #[derive(Clone)]
-pub struct Node {
-    pub engine: Rc<Engine>,
+pub struct Administered {
+    pub node: Rc<Node>,
     pub organisation: Organisation,
 }
 
 /// Does what a command says.
-pub async fn execute(node: &Node, request: Request) -> Answer {
+pub async fn execute(here: &Administered, request: Request) -> Answer {
     let outcome = match request {
-        Request::Status => Ok(Answer::Status(Box::new(node.engine.status().await))),
+        Request::Status => Ok(Answer::Status(Box::new(here.node.status().await))),
         Request::Get { kind, identity } => {
-            let organisation = node.organisation.clone();
+            let organisation = here.organisation.clone();
             blocking(move || organisation.get(kind, identity.as_deref())).await.map(Answer::Objects)
         }
-        Request::Change(changes) => change(node, changes).await.map(Answer::Changed),
-        Request::Refresh => match node.engine.refresh().await {
+        Request::Change(changes) => change(here, changes).await.map(Answer::Changed),
+        Request::Refresh => match here.node.refresh().await {
             Ok(refreshed) => Ok(Answer::Done(told(&refreshed))),
             Err(fault) => Err(Refusal::new(Reason::Invalid, fault.to_string())),
         },
-        Request::Configuration => Ok(Answer::Rows(rows(&[node.engine.configuration()]))),
+        Request::Configuration => Ok(Answer::Rows(rows(&[here.node.configuration()]))),
         Request::Components { server: Some(server), .. }
         | Request::SetComponent { server: Some(server), .. }
         | Request::ActiveCalls { server: Some(server), .. }
-            if !node.organisation.node().is_named(&server) =>
+            if !here.organisation.node().is_named(&server) =>
         {
-            let own = &node.organisation.node().name;
+            let own = &here.organisation.node().name;
             let message = format!("\"{server}\" is another server than this node, \"{own}\"; give the command there");
             Err(Refusal::new(Reason::NotFound, message))
         }
-        Request::Gateways => Ok(Answer::Rows(rows(&node.engine.gateways().await))),
-        Request::Workers => Ok(Answer::Rows(rows(&node.engine.workers().await))),
+        Request::Gateways => Ok(Answer::Rows(rows(&here.node.gateways().await))),
+        Request::Workers => Ok(Answer::Rows(rows(&here.node.workers().await))),
         Request::RecycleWorker => {
-            node.engine.recycle_worker();
+            here.node.recycle_worker();
             Ok(Answer::Done("a new worker is started; the old one ends with its last call".to_owned()))
         }
         Request::DropCalls(which) => {
-            node.engine.drop_calls(which);
+            here.node.drop_calls(which);
             Ok(Answer::Done("the calls are ended; what was recorded is kept".to_owned()))
         }
-        Request::Components { component, .. } => account::components(&node.engine, component.as_deref()).await,
+        Request::Components { component, .. } => account::components(&here.node, component.as_deref()).await,
         Request::SetComponent { component, state, requester, .. } => {
-            account::set_component(&node.engine, &component, &state, &requester).await
+            account::set_component(&here.node, &component, &state, &requester).await
         }
         Request::ActiveCalls { dial_plan, ip_gateway, .. } => {
-            Ok(account::active_calls(&node.engine, dial_plan.as_deref(), ip_gateway.as_deref()).await)
+            Ok(account::active_calls(&here.node, dial_plan.as_deref(), ip_gateway.as_deref()).await)
         }
-        Request::Trace(trace) => account::trace(&node.engine, trace).await,
-        Request::TracedCalls => Ok(Answer::Rows(rows(&node.engine.traced_calls().await))),
-        Request::Test(call) => test(node, call).await,
-        Request::Traced { call_identity } => account::traced(&node.engine, call_identity).await,
+        Request::Trace(trace) => account::trace(&here.node, trace).await,
+        Request::TracedCalls => Ok(Answer::Rows(rows(&here.node.traced_calls().await))),
+        Request::Test(call) => test(here, call).await,
+        Request::Traced { call_identity } => account::traced(&here.node, call_identity).await,
         request @ (Request::CallDataRecords { .. } | Request::CallSummaryReport { .. }) => {
-            let (records, today) = (node.engine.records(), day(node.engine.wall()));
+            let (records, today) = (here.node.records(), day(here.node.wall()));
             let answer = move || account::of_records(&records, today, &request);
             blocking(move || answer().unwrap_or_else(|| Err(Refusal::new(Reason::NotBuilt, "no records of that"))))
                 .await
@@ -116,11 +116,11 @@ fn day(now: jiff::Timestamp) -> jiff::civil::Date {
     now.to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
-async fn change(node: &Node, changes: Changes) -> Result<Changed, Refusal> {
-    let organisation = node.organisation.clone();
+async fn change(here: &Administered, changes: Changes) -> Result<Changed, Refusal> {
+    let organisation = here.organisation.clone();
     let mut changed = blocking(move || organisation.change(&changes)).await?;
     if matches!(changed.force, Force::Later(_)) {
-        changed.force = match node.engine.refresh().await {
+        changed.force = match here.node.refresh().await {
             Ok(refreshed) => Force::Now { generation: Some(refreshed.generation) },
             Err(faults) => Force::Later(format!("the node does not take it: {faults}")),
         };
@@ -129,7 +129,7 @@ async fn change(node: &Node, changes: Changes) -> Result<Changed, Refusal> {
 }
 
 /// A call that was placed is answered with a row, whatever came of it.
-async fn test(node: &Node, call: TestCall) -> Result<Answer, Refusal> {
+async fn test(here: &Administered, call: TestCall) -> Result<Answer, Refusal> {
     let TestCall { call_router, ip_gateway, phone, from, dtmf, timeout } = call;
     let invalid = |key: &str, message: &str| Refusal::of_setting(Reason::Invalid, key, message);
     let plain = |uri: &String| {
@@ -164,7 +164,7 @@ async fn test(node: &Node, call: TestCall) -> Result<Answer, Refusal> {
     if from.as_ref().is_some_and(|from| !plain(from)) {
         return Err(invalid("from", "is a SIP URI, as sip:1001@example.com"));
     }
-    let outcome = node.engine.test(target, from, dtmf, timeout.map(Duration::from_secs)).await;
+    let outcome = here.node.test(target, from, dtmf, timeout.map(Duration::from_secs)).await;
     let outcome = outcome.map_err(|why| Refusal::new(Reason::Failed, why))?;
     Ok(Answer::Rows(rows(&[outcome])))
 }

@@ -12,6 +12,7 @@ mod node;
 mod objects;
 mod organisation;
 mod print;
+mod replay;
 mod serve;
 mod status;
 mod systemd;
@@ -50,6 +51,8 @@ enum Command {
     Refresh,
     /// Run a file of Exchange cmdlets (- for standard input)
     Run(exchange::Options),
+    /// Play SIPp scenarios: over the network, or against an engine of their own on virtual time
+    Replay(replay::Options),
     /// Make a test call: to this node, or through a gateway to a number
     Test(node::TestOptions),
     /// Component states: in service, draining, out of service
@@ -125,6 +128,7 @@ fn run_matches(matches: &ArgMatches) -> Result<(), Box<dyn std::error::Error>> {
         Command::Status(options) => status::run(&folders, &options),
         Command::Refresh => Ok(node::refresh(&folders)?),
         Command::Run(options) => exchange::run_file(&folders, &options),
+        Command::Replay(options) => replay::run(&folders, &options),
         Command::Test(options) => Ok(node::test(&folders, options)?),
         Command::Component(command) => Ok(node::component(&folders, command)?),
         Command::ActiveCalls(command) => Ok(node::active_calls(&folders, command)?),

@@ -1,5 +1,5 @@
 //! `ringpost serve`: starts the node, says where it listens, and stops it when told to.
-//! Knows: configuration, signals, the engine. Must not: know how a call is answered.
+//! Knows: configuration, signals, the node. Must not: know how a call is answered.
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use super::organisation::{host_name, node_name, organisation, read_config};
 use super::{Folders, systemd};
 use crate::actors::config_poller::{InForce, Places};
 use crate::admin::control::ControlSocket;
-use crate::admin::execute::Node;
+use crate::admin::execute::Administered;
 use crate::admin::http;
 use crate::directory::{Directory, DirectoryProvider, IpGateway};
 use crate::engine::config::{LogFormat, MailStore, NodeConfig, SmtpConfig, StartTls};
@@ -24,7 +24,7 @@ use crate::engine::disk::RealDisk;
 use crate::engine::environment::blocking;
 use crate::engine::provider::TomlFolder;
 use crate::engine::real::RealEnvironment;
-use crate::engine::{Engine, Environment, Parts, Placement};
+use crate::engine::{Environment, Node, Parts, Placement};
 use crate::link::{CallSelector, Settings};
 use crate::mailbox::store::{Maildir, Security, SmtpSettings, SmtpStore};
 use crate::mailbox::{Composer, MailboxStore, Spool};
@@ -52,32 +52,32 @@ pub(super) fn run(folders: &Folders) -> Result<(), Box<dyn Error>> {
         let control = ControlSocket::bind(&folders.data)?;
         let parts = parts(&config, folders).await?;
         let example = Example::of(&parts.organisation.organisation().directory, &config);
-        let engine = Rc::new(Engine::start(parts)?);
-        if let Err(error) = engine.ready().await {
-            engine.stop().await;
+        let node = Rc::new(Node::start(parts)?);
+        if let Err(error) = node.ready().await {
+            node.stop().await;
             return Err(error.into());
         }
-        let node = Node { engine: engine.clone(), organisation: organisation(&config) };
+        let here = Administered { node: node.clone(), organisation: organisation(&config) };
         let (desk, clerk) = http::desk();
-        let _server = administer(&config, &folders.data, &engine, desk);
-        announce(&engine, &config, &folders.data, example.as_ref()).await;
+        let _server = administer(&config, &folders.data, &node, desk);
+        announce(&node, &config, &folders.data, example.as_ref()).await;
         systemd::ready();
         tokio::select! {
-            () = control.serve(&node) => Ok(()),
-            () = clerk.serve(&node) => Ok(()),
-            () = systemd::watch(&engine) => Ok(()),
-            stopped = until_stopped(&engine) => stopped,
+            () = control.serve(&here) => Ok(()),
+            () = clerk.serve(&here) => Ok(()),
+            () = systemd::watch(&node) => Ok(()),
+            stopped = until_stopped(&node) => stopped,
         }
     })
 }
 
 /// Serves the administration by HTTP. A node that cannot goes on taking calls, and says why.
-fn administer(config: &NodeConfig, data: &Path, engine: &Engine, desk: http::Desk) -> Option<http::Server> {
+fn administer(config: &NodeConfig, data: &Path, node: &Node, desk: http::Desk) -> Option<http::Server> {
     let address = config.admin.address;
     let tokens = data.join("admin-token");
     if let Err(error) = http::create_if_missing(&tokens, |secret| RealEnvironment::default().fill_random(secret)) {
         tracing::error!(%error, "no token for the administration by HTTP");
-        engine.note_problem(format!("nobody can administer by HTTP: {error}"));
+        node.note_problem(format!("nobody can administer by HTTP: {error}"));
     }
     if !address.ip().is_loopback() {
         tracing::warn!(
@@ -86,14 +86,14 @@ fn administer(config: &NodeConfig, data: &Path, engine: &Engine, desk: http::Des
              with TLS in front, or let [admin] address be one of loopback"
         );
     }
-    match http::start(address, desk, tokens, engine.metrics().clone()) {
+    match http::start(address, desk, tokens, node.metrics().clone()) {
         Ok(server) => {
-            engine.also_listens(format!("http {}", server.address()));
+            node.also_listens(format!("http {}", server.address()));
             Some(server)
         }
         Err(error) => {
             tracing::error!(%address, %error, "no metrics, health and administration by HTTP: [admin] address");
-            engine.note_problem(format!("no administration by HTTP: {address}: {error}"));
+            node.note_problem(format!("no administration by HTTP: {address}: {error}"));
             None
         }
     }
@@ -153,7 +153,7 @@ async fn parts(config: &NodeConfig, folders: &Folders) -> Result<Parts, Box<dyn 
 
 /// Serves signals: SIGHUP reads the directory again; the first SIGTERM (or interrupt) lets calls end, the second ends
 /// them.
-async fn until_stopped(engine: &Engine) -> Result<(), Box<dyn Error>> {
+async fn until_stopped(node: &Node) -> Result<(), Box<dyn Error>> {
     let mut refresh = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -162,7 +162,7 @@ async fn until_stopped(engine: &Engine) -> Result<(), Box<dyn Error>> {
             _ = refresh.recv() => {
                 systemd::reloading();
                 // faults are in the log and the status
-                let _ = engine.refresh().await;
+                let _ = node.refresh().await;
                 systemd::ready();
             }
             () = either(&mut terminate, &mut interrupt) => break,
@@ -170,17 +170,17 @@ async fn until_stopped(engine: &Engine) -> Result<(), Box<dyn Error>> {
     }
     tracing::info!("draining: no new calls; a second signal ends those in progress");
     systemd::stopping();
-    engine.drain();
+    node.drain();
     tokio::select! {
-        () = until_no_calls(engine) => {}
+        () = until_no_calls(node) => {}
         () = either(&mut terminate, &mut interrupt) => {
             tracing::warn!("calls in progress are ended");
-            engine.drop_calls(CallSelector::All);
+            node.drop_calls(CallSelector::All);
             // a peer that does not answer our BYE holds up nothing: its message is in the spool
-            let _ = tokio::time::timeout(LAST_BYES, until_no_calls(engine)).await;
+            let _ = tokio::time::timeout(LAST_BYES, until_no_calls(node)).await;
         }
     }
-    engine.stop().await;
+    node.stop().await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -192,8 +192,8 @@ async fn either(one: &mut Signal, other: &mut Signal) {
     }
 }
 
-async fn until_no_calls(engine: &Engine) {
-    while engine.load().await.calls > 0 {
+async fn until_no_calls(node: &Node) {
+    while node.load().await.calls > 0 {
         tokio::time::sleep(LOOK).await;
     }
 }
@@ -242,8 +242,8 @@ fn smtp_settings(smtp: &SmtpConfig, config: &NodeConfig) -> Result<SmtpSettings,
 }
 
 /// The one line scripts wait for, and what a person wants to know.
-async fn announce(engine: &Engine, config: &NodeConfig, data: &Path, example: Option<&Example>) {
-    for listener in engine.listeners().await {
+async fn announce(node: &Node, config: &NodeConfig, data: &Path, example: Option<&Example>) {
+    for listener in node.listeners().await {
         tracing::info!("listening on {listener}");
     }
     let mailbox = |alias: &str| match &config.mail.store {

@@ -1,12 +1,12 @@
 //! What the service manager is told (sd_notify): ready, reloading, stopping, and that the node lives.
-//! Knows: the notification protocol, the engine's pulse. Must not: be needed; without systemd nothing is told.
+//! Knows: the notification protocol, the node's pulse. Must not: be needed; without systemd nothing is told.
 
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::engine::Engine;
+use crate::engine::Node;
 
 /// Every listener is up; also the end of a reload.
 pub(super) fn ready() {
@@ -27,7 +27,7 @@ pub(super) fn stopping() {
 }
 
 /// Feeds the watchdog, if there is one, for as long as what carries calls answers. Does not return.
-pub(super) async fn watch(engine: &Engine) {
+pub(super) async fn watch(node: &Node) {
     let Some(patience) = sd_notify::watchdog_enabled().filter(|patience| !patience.is_zero()) else {
         return std::future::pending().await;
     };
@@ -36,7 +36,7 @@ pub(super) async fn watch(engine: &Engine) {
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beat.tick().await;
-        match timeout(every, engine.pulse()).await {
+        match timeout(every, node.pulse()).await {
             Ok(true) => tell(&[NotifyState::Watchdog]),
             Ok(false) => tracing::error!("an actor the node needs is dead: the watchdog is not fed"),
             Err(_) => tracing::error!(waited = ?every, "what carries calls does not answer: the watchdog is not fed"),

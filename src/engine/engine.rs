@@ -1,389 +1,344 @@
-//! A node as a value: every actor of it, started and stopped together.
-//! Knows: which actors there are and what they need of each other. Must not: do their work.
+//! A whole node in one process, on a clock that stands still unless it is turned, in a world in memory.
+//! Knows: the virtual environment, how a node begins, dies and begins again. Must not: have a node behave otherwise.
+//!
+//! The actors and machines are those of `ringpost serve`; only what they reach of the outside is another
+//! [`Environment`]. `docs/testing.md` is the guide.
 
-use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
+use std::cell::RefCell;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use actix::prelude::*;
+use actix_rt::{System, SystemRunner};
+use tokio::sync::oneshot;
+use tokio::task::LocalSet;
+use tokio::time::Instant;
 
 use super::config::Part;
-use super::environment::blocking;
-use super::{Alive, Environment, Place, Placement};
-use crate::actors::call_events::Trace;
-use crate::actors::call_router::{CallRouter, CannotListen, Leaving, ListeningState, NotFollowed};
-use crate::actors::calls::{Calls, GetActiveCalls, GetTrace, GetTracedCalls, RecordsState};
-use crate::actors::components::{self, Components, LostStates};
-use crate::actors::config_poller::{ConfigPoller, ConfigurationStatus, InForce, Refresh, RefreshError, Refreshed};
-use crate::actors::delivery::DeliveryBacklog;
-use crate::actors::peers::{GatewayState, GetGateways, Peers};
-use crate::actors::um_service::{
-    DropCalls, GetReport, Recycle, Refuse, Retire, ServiceReport, UmService, UntilReady, WorkerStatus,
-};
-use crate::actors::um_worker::LEAVING;
-use crate::admin::status::{Load, NodeStatus};
-use crate::components::{Component, ComponentState, Requester};
-use crate::directory::{Directory, DirectoryProvider};
-use crate::link::{CallSelector, Settings, WorkerId};
+use super::disk::{Disk, MemoryDisk};
+use super::node::{Node, Parts, StartError};
+use super::virtual_::VirtualEnvironment;
+use super::{Environment, Placement};
+use crate::actors::config_poller::{InForce, Places, RefreshError};
+use crate::admin::status::NodeStatus;
+use crate::directory::{DirectoryProvider, ProviderError, SourceFile};
+use crate::link::Settings;
+use crate::mailbox::store::Maildir;
 use crate::mailbox::{Composer, MailboxStore, Spool};
-use crate::metrics::Metrics;
-use crate::records::trace::{TraceOrder, TracedMessage};
-use crate::records::traces::TracedCall;
-use crate::records::{ActiveCall, RecordStore};
-use crate::routing::OwnCall;
-use crate::store::Store;
-pub use testing::TestTarget;
+use crate::records::CallDataRecord;
+use crate::store::MemoryStore;
 
-mod starting;
-mod testing;
-mod watching;
+/// Where the parts of an engine's node listen.
+pub const ROUTER_PORT: u16 = 5060;
+pub const SERVICE_PORT: u16 = 5062;
+pub const WORKER_PORT: u16 = 5065;
 
-/// What a node is made of, read and validated.
-pub struct Parts {
-    pub environment: Arc<dyn Environment>,
-    pub placement: Placement,
-    /// Where SIP is listened for, UDP and TCP, and by which part of the node.
-    pub listeners: Vec<(Part, SocketAddr)>,
-    /// A stream connection that was idle for so long is closed.
-    pub stream_idle: Duration,
+/// What an engine begins with. [`Beginning::new`] has the settings as shipped.
+#[derive(Clone)]
+pub struct Beginning {
+    /// The organisation's files; whoever edits them changes what the next refresh reads.
+    pub files: Files,
+    /// What nodes remember between two lives.
+    pub remembered: MemoryStore,
+    pub disk: MemoryDisk,
     pub settings: Settings,
-    /// Calls at once (MaxCallsAllowed), unless the organisation says another number for this server.
     pub max_calls: u32,
-    /// A worker of this age, or of so many octets of resident memory, is replaced.
+    /// Of a worker.
     pub max_age: Duration,
-    pub max_rss: u64,
+    /// The node's own address.
+    pub home: IpAddr,
+    /// `None`: every address.
+    pub listen: Option<IpAddr>,
+    /// The parts of the node that there are.
+    pub listening: Vec<Part>,
     pub rtp_ports: RangeInclusive<u16>,
-    /// The organisation in force at the start.
-    pub organisation: InForce,
-    /// Where it is read again, every `refresh_interval`.
-    pub provider: Arc<dyn DirectoryProvider>,
-    pub refresh_interval: Duration,
-    /// How often gateways and other servers are asked whether they live.
-    pub options_interval: Duration,
-    /// What the node remembers between two lives.
-    pub store: Arc<dyn Store>,
-    /// The data folder, for the workers: they keep spool and greetings there as the node does.
-    pub data: PathBuf,
-    /// A folder whose files replace system prompts of the same name.
-    pub prompts: Option<PathBuf>,
-    /// `error` to `trace`, of the workers' log, and whether it is JSON.
-    pub log: (String, bool),
-    pub spool: Spool,
-    pub composer: Composer,
-    pub mail: Arc<dyn MailboxStore>,
+    /// One seed gives one run.
+    pub seed: u64,
+    /// Virtual time that has passed before.
+    pub age: Duration,
+    /// Where letters go; `None`: Maildir folders `mail/<alias>` on the disk.
+    pub mail: Option<Arc<dyn MailboxStore>>,
+    /// What stands between the node and its world.
+    pub around: Option<Around>,
 }
 
-/// Why a node does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error("the UM worker cannot begin: {0}")]
-    Worker(String),
-    #[error(transparent)]
-    Listen(#[from] NotFollowed),
-    /// A gateway is to be asked from an address that is not one of this machine.
-    #[error(transparent)]
-    Ask(#[from] CannotListen),
-}
+/// Puts something between a node and the virtual world.
+pub type Around = Arc<dyn Fn(VirtualEnvironment) -> Arc<dyn Environment>>;
 
-/// A running node. Its UM workers are processes of their own.
+/// The organisation's files, where a provider reads them. Clones are the same ones.
+#[derive(Clone)]
+pub struct Files(Arc<Mutex<Option<Vec<SourceFile>>>>);
+
+/// A node, and the world around it.
 pub struct Engine {
-    started: Instant,
-    environment: Arc<dyn Environment>,
-    data: PathBuf,
-    node: String,
-    max_calls: u32,
-    /// `None`: this node is a call router only.
-    service: Option<Addr<UmService>>,
-    router: Addr<CallRouter>,
-    spool: Spool,
-    backlog: DeliveryBacklog,
-    metrics: Arc<Metrics>,
-    /// Where calls are told to go elsewhere.
-    redirectors: ListeningState,
-    /// Test calls under way.
-    tests: RefCell<Vec<OwnCall>>,
-    /// It has a call router.
-    routes: bool,
-    /// It is about to end.
-    leaving: Cell<bool>,
-    /// Where what carries calls in this process runs.
-    places: [Place; 3],
-    /// Listeners beside those for calls.
-    others: RefCell<Vec<String>>,
-    /// What is wrong from the start on.
-    noted: RefCell<Vec<String>>,
-    calls: Addr<Calls>,
-    components: Addr<Components>,
-    lost_states: LostStates,
-    records: RecordStore,
-    records_state: RecordsState,
-    /// The actors that live as long as the node, by what an administrator is told when one is dead.
-    vital: Vec<(String, Alive)>,
-    in_force: InForce,
-    poller: Addr<ConfigPoller>,
-    peers: Addr<Peers>,
+    node: RefCell<Rc<Node>>,
+    /// Ends the node's process, and nothing else of the world.
+    kill: RefCell<Option<oneshot::Sender<()>>>,
+    beginning: Beginning,
+    environment: VirtualEnvironment,
+    began: Instant,
+    system: SystemRunner,
 }
 
-/// Workers that were told to end are waited for so long.
-const ENDED_WITHIN: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error("{0}")]
+    Organisation(#[from] RefreshError),
+    #[error(transparent)]
+    Node(#[from] StartError),
+    #[error("the disk: {0}")]
+    Disk(String),
+}
+
+impl Files {
+    pub fn new(sources: Vec<SourceFile>) -> Files {
+        Files(Arc::new(Mutex::new(Some(sources))))
+    }
+
+    pub fn write(&self, sources: Vec<SourceFile>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sources);
+    }
+
+    /// Edits them, if they are there.
+    pub fn edit(&self, change: impl FnOnce(&mut Vec<SourceFile>)) {
+        if let Some(sources) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            change(sources);
+        }
+    }
+
+    /// Nobody can read them.
+    pub fn lose(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl DirectoryProvider for Files {
+    fn read(&self) -> Result<Vec<SourceFile>, ProviderError> {
+        let lost = || ProviderError::Unreachable { place: "files".to_owned(), reason: "are gone".to_owned() };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(lost)
+    }
+}
+
+impl Beginning {
+    /// A node `um.example.test` at 192.0.2.1 with this organisation, and everything else as shipped.
+    pub fn new(organisation: Vec<SourceFile>) -> Beginning {
+        Beginning {
+            files: Files::new(organisation),
+            remembered: MemoryStore::default(),
+            disk: MemoryDisk::default(),
+            settings: Settings {
+                server: "Ringpost/test".to_owned(),
+                node: "um.example.test".to_owned(),
+                advertised: None,
+                media_timeout: Duration::from_secs(30),
+                session_expires: Duration::from_secs(1800),
+                min_se: Duration::from_secs(90),
+            },
+            max_calls: 100,
+            max_age: Duration::from_secs(7 * 24 * 3600),
+            home: Ipv4Addr::new(192, 0, 2, 1).into(),
+            listen: None,
+            listening: vec![Part::CallRouter, Part::UmService, Part::UmWorker, Part::ReplacementWorker],
+            rtp_ports: 20_000..=20_999,
+            seed: 1,
+            age: Duration::ZERO,
+            mail: None,
+            around: None,
+        }
+    }
+
+    async fn parts(&self, environment: &VirtualEnvironment) -> Result<Parts, EngineError> {
+        let disk: Arc<dyn Disk> = Arc::new(environment.memory_disk().clone());
+        let failed = |error: &dyn std::fmt::Display| EngineError::Disk(error.to_string());
+        let mail = match &self.mail {
+            Some(mail) => mail.clone(),
+            None => Arc::new(Maildir::open(disk.clone(), "mail".into()).map_err(|error| failed(&error))?),
+        };
+        let environment = match &self.around {
+            Some(around) => around(environment.clone()),
+            None => Arc::new(environment.clone()) as Arc<dyn Environment>,
+        };
+        let places = Places {
+            environment: environment.clone(),
+            provider: Arc::new(self.files.clone()),
+            store: Arc::new(self.remembered.clone()),
+        };
+        Ok(Parts {
+            environment,
+            placement: Placement::here(),
+            listeners: self.listeners(),
+            stream_idle: Duration::from_secs(15 * 60),
+            settings: self.settings.clone(),
+            max_calls: self.max_calls,
+            max_age: self.max_age,
+            max_rss: 1 << 30,
+            rtp_ports: self.rtp_ports.clone(),
+            organisation: InForce::at_start(&places).await?,
+            provider: places.provider,
+            refresh_interval: Duration::from_secs(600),
+            options_interval: Duration::from_secs(60),
+            store: places.store,
+            data: PathBuf::new(),
+            prompts: None,
+            log: ("info".to_owned(), false),
+            spool: Spool::open(disk, "spool".into()).map_err(|error| failed(&error))?,
+            composer: Composer {
+                sender_name: "Ringpost".to_owned(),
+                sender_address: "ringpost@example.test".to_owned(),
+                time_zone: jiff::tz::TimeZone::UTC,
+            },
+            mail,
+        })
+    }
+
+    fn listeners(&self) -> Vec<(Part, SocketAddr)> {
+        let any: IpAddr = match self.home {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let at = self.listen.unwrap_or(any);
+        let ports = [
+            (Part::CallRouter, ROUTER_PORT),
+            (Part::UmService, SERVICE_PORT),
+            (Part::UmWorker, WORKER_PORT),
+            (Part::ReplacementWorker, WORKER_PORT + 2),
+        ];
+        let there = ports.into_iter().filter(|(part, _)| self.listening.contains(part));
+        there.map(|(part, port)| (part, SocketAddr::new(at, port))).collect()
+    }
+}
 
 impl Engine {
-    /// What tells the redirectors where calls go.
-    pub fn call_router(&self) -> &Addr<CallRouter> {
-        &self.router
-    }
-
-    /// Waits until calls are taken.
+    /// Starts a node, and waits until it takes calls.
     ///
     /// # Errors
-    /// The first worker could not begin. (It is started again and again.)
-    pub async fn ready(&self) -> Result<(), StartError> {
-        let Some(service) = &self.service else { return Ok(()) };
-        let ready = service.send(UntilReady).await;
-        ready.unwrap_or_else(|_| Err("the UM service does not answer".to_owned())).map_err(StartError::Worker)
+    /// The organisation is not valid, or the node cannot start.
+    pub fn start(beginning: Beginning) -> Result<Engine, EngineError> {
+        let system = System::with_tokio_rt(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+            // as actix itself does where there is no runtime to be had
+            runtime.unwrap_or_else(|error| panic!("the operating system gives no runtime: {error}"))
+        });
+        let (node, kill, environment, began) = system.block_on(async {
+            let began = Instant::now();
+            let environment = VirtualEnvironment::new(beginning.home, beginning.seed).with_disk(beginning.disk.clone());
+            tokio::time::advance(beginning.age).await;
+            let (node, kill) = start_node(beginning.parts(&environment).await?).await?;
+            Ok::<_, EngineError>((node, kill, environment, began))
+        })?;
+        let (node, kill) = (RefCell::new(Rc::new(node)), RefCell::new(Some(kill)));
+        Ok(Engine { node, kill, beginning, environment, began, system })
     }
 
-    /// Where the node listens, as `udp 127.0.0.1:5060`.
-    pub async fn listeners(&self) -> Vec<String> {
-        self.and_others(self.report().await.listeners)
+    // ---- time
+
+    /// Virtual time since the world began.
+    pub fn now(&self) -> Duration {
+        self.block_on(async { self.began.elapsed() })
     }
 
-    /// What calls hold. A dead actor holds nothing; that it is dead, [`Engine::status`] tells.
-    pub async fn load(&self) -> Load {
-        load(&self.report().await)
+    /// Turns the clock; everything that is due meanwhile happens.
+    pub fn run(&self, time: Duration) {
+        self.block_on(tokio::time::sleep(time));
     }
 
-    /// The UM workers of this node.
-    pub async fn workers(&self) -> Vec<WorkerStatus> {
-        self.report().await.workers
+    /// Runs work of the test's own beside the node, until it is done; the clock is turned whenever all wait.
+    pub fn block_on<F: Future>(&self, work: F) -> F::Output {
+        self.system.block_on(work)
     }
 
-    async fn report(&self) -> ServiceReport {
-        match &self.service {
-            Some(service) => service.send(GetReport).await.unwrap_or_default(),
-            None => ServiceReport::default(),
+    // ---- the world
+
+    /// Sockets, names, processes and the disk of this world.
+    pub fn environment(&self) -> &VirtualEnvironment {
+        &self.environment
+    }
+
+    pub fn disk(&self) -> &MemoryDisk {
+        self.environment.memory_disk()
+    }
+
+    /// What an administrator edits; in force from the next refresh on.
+    pub fn files(&self) -> &Files {
+        &self.beginning.files
+    }
+
+    pub fn beginning(&self) -> &Beginning {
+        &self.beginning
+    }
+
+    /// Letters that were delivered to a mailbox and lie there unread, as they are on its disk.
+    pub fn mail(&self, alias: &str) -> Vec<Vec<u8>> {
+        let folder = Path::new("mail").join(alias).join("new");
+        let names = self.disk().list(&folder).unwrap_or_default();
+        names.iter().filter_map(|name| self.disk().read(&folder.join(name)).ok()).collect()
+    }
+
+    // ---- the node
+
+    pub fn node(&self) -> Rc<Node> {
+        self.node.borrow().clone()
+    }
+
+    pub fn status(&self) -> NodeStatus {
+        self.block_on(self.node().status())
+    }
+
+    /// Call data records of every day there is, as far as they can be read.
+    pub fn records(&self) -> Vec<CallDataRecord> {
+        let node = self.node();
+        let records = node.records();
+        let days = records.days().unwrap_or_default();
+        days.into_iter().flat_map(|day| records.read(day).unwrap_or_default()).collect()
+    }
+
+    /// The node's metrics, as Prometheus reads them.
+    pub fn metrics(&self) -> String {
+        self.block_on(self.node().metrics_text(None))
+    }
+
+    /// The node's process dies at this moment; its workers and all else go on. One that is dead stays so.
+    pub fn kill_node(&self) {
+        if let Some(kill) = self.kill.take() {
+            // it may have ended by itself
+            let _ = kill.send(());
         }
+        self.run(Duration::from_millis(10));
     }
 
-    pub async fn status(&self) -> NodeStatus {
-        self.look().await.0
-    }
-
-    /// How the node is, and how many messages are in `failed/` if the spool can be read.
-    async fn look(&self) -> (NodeStatus, Option<usize>) {
-        let spool = self.spool.clone();
-        let mut problems = Vec::new();
-        let mut failed = None;
-        match blocking(&*self.environment, move || spool.status()).await {
-            Some(Ok(spool)) => {
-                failed = Some(spool.failed.len());
-                if !spool.failed.is_empty() {
-                    problems.push(format!("{} messages could not be delivered", spool.failed.len()));
-                }
-            }
-            Some(Err(error)) => problems.push(error.to_string()),
-            None => problems.push("the spool cannot be read".to_owned()),
-        }
-        problems.extend(self.vital.iter().filter(|(_, alive)| !alive()).map(|(dead, _)| dead.clone()));
-        problems.extend(self.redirectors.problems());
-        problems.extend(self.noted.borrow().iter().cloned());
-        problems.extend(self.lost_states.problems());
-        problems.extend(self.in_force.problems());
-        problems.extend(self.records_state.fault());
-        let report = self.report().await;
-        problems.extend(report.problems.iter().cloned());
-        if report.beats.iter().any(|beat| beat.answers > 0 && !beat.has_room) {
-            problems.push("disk full: no messages are taken".to_owned());
-        }
-        let status = NodeStatus {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            uptime_s: self.environment.now().saturating_duration_since(self.started).as_secs(),
-            load: load(&report),
-            listeners: self.and_others(report.listeners),
-            workers: report.workers,
-            waiting: self.backlog.len(),
-            out_of_service: self.out_of_service().await,
-            problems,
-        };
-        (status, failed)
-    }
-
-    /// Reads the directory now, and waits until what it says is in force: the next call is understood by it, running
-    /// ones keep theirs.
+    /// A node is started where one has died.
     ///
     /// # Errors
-    /// It cannot be read or is not valid; the one in force stays, and the status says why.
-    pub async fn refresh(&self) -> Result<Refreshed, RefreshError> {
-        self.poller.send(Refresh).await.unwrap_or(Err(RefreshError::NoAnswer))
-    }
-
-    /// Which organisation is in force, and what is wrong with the one that is not.
-    pub fn configuration(&self) -> ConfigurationStatus {
-        self.in_force.status()
-    }
-
-    /// The directory in force.
-    pub fn directory(&self) -> Arc<Directory> {
-        self.in_force.organisation().directory
-    }
-
-    /// The UM IP gateways as this node sees them: do they answer?
-    pub async fn gateways(&self) -> Vec<GatewayState> {
-        self.peers.send(GetGateways).await.unwrap_or_default()
-    }
-
-    /// The component states of this server. `None`: whoever keeps them does not answer.
-    pub async fn components(&self) -> Option<Vec<ComponentStatus>> {
-        let states = self.components.send(components::GetComponents).await.ok()?;
-        let calls = self.load().await.calls;
-        let status = |component| ComponentStatus {
-            server: self.node.clone(),
-            component,
-            state: states.of(component),
-            requesters: states
-                .entries_of(component)
-                .map(|(requester, entry)| format!("{requester}: {}", entry.state))
-                .collect(),
-            drained: !states.is_active(component) && calls == 0,
-            detail: states.refusal(component).unwrap_or_default(),
-        };
-        Some(Component::ALL.into_iter().map(status).collect())
-    }
-
-    /// Sets what one requester says of a component; done when it is durable and in force.
-    ///
-    /// # Errors
-    /// A sentence: it cannot be kept, or this node has no such component.
-    pub async fn set_component(
-        &self,
-        component: Component,
-        state: ComponentState,
-        requester: Requester,
-    ) -> Result<(), String> {
-        let set = self.components.send(components::SetComponent { component, state, requester }).await;
-        set.map_err(|_| "the component states do not answer".to_owned())?.map_err(|error| error.to_string())
-    }
-
-    /// Calls in progress, the oldest first.
-    pub async fn active_calls(&self) -> Vec<ActiveCall> {
-        self.calls.send(GetActiveCalls).await.unwrap_or_default()
-    }
-
-    /// Begins or ceases to trace calls: their SIP is kept as it comes and goes, in memory, so much of so many.
-    ///
-    /// # Errors
-    /// No such call is in progress.
-    pub async fn trace(&self, order: TraceOrder) -> Result<(), NoSuchCall> {
-        if let TraceOrder::Call { call_identity, on: true } = &order
-            && !self.active_calls().await.iter().any(|call| call.call_identity == *call_identity)
-        {
-            return Err(NoSuchCall(call_identity.clone()));
-        }
-        self.calls.do_send(Trace(order));
+    /// It cannot start.
+    pub fn start_node(&self) -> Result<(), EngineError> {
+        let started = self.block_on(async { start_node(self.beginning.parts(&self.environment).await?).await })?;
+        let (node, kill) = started;
+        self.node.replace(Rc::new(node));
+        self.kill.replace(Some(kill));
+        self.run(Duration::from_millis(10));
         Ok(())
     }
-
-    /// The calls whose SIP is kept, the oldest first.
-    pub async fn traced_calls(&self) -> Vec<TracedCall> {
-        self.calls.send(GetTracedCalls).await.unwrap_or_default()
-    }
-
-    /// The SIP of a traced call; without its name: of the newest.
-    pub async fn traced(&self, call_identity: Option<String>) -> Option<Vec<TracedMessage>> {
-        self.calls.send(GetTrace { call_identity }).await.ok().flatten()
-    }
-
-    /// The records of calls that ended; reading them may block.
-    pub fn records(&self) -> RecordStore {
-        self.records.clone()
-    }
-
-    /// The time of day.
-    pub fn wall(&self) -> jiff::Timestamp {
-        self.environment.wall()
-    }
-
-    /// Replaces the worker that takes the calls; none is cut, none refused.
-    pub fn recycle_worker(&self) {
-        self.tell(Recycle);
-    }
-
-    /// Takes no new calls from now on, and starts no worker any more.
-    pub fn drain(&self) {
-        let why = LEAVING.to_owned();
-        self.leaving.set(true);
-        self.router.do_send(Leaving(why.clone()));
-        self.tell(Refuse(Some(why)));
-        self.tell(Retire { stop: false });
-    }
-
-    /// Ends these calls now; what was recorded is kept.
-    pub fn drop_calls(&self, which: CallSelector) {
-        self.tell(DropCalls(which));
-    }
-
-    /// Ends every worker, with what calls it has; what was recorded is kept.
-    pub async fn stop(&self) {
-        self.tell(Retire { stop: true });
-        let gone = async {
-            while !self.report().await.workers.is_empty() {
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-        };
-        if tokio::time::timeout(ENDED_WITHIN, gone).await.is_err() {
-            let processes = self.environment.processes();
-            for worker in self.report().await.workers {
-                if processes.lives(&self.data, &WorkerId(worker.id)) {
-                    processes.kill(worker.pid);
-                }
-            }
-        }
-    }
-
-    fn tell<M>(&self, message: M)
-    where
-        M: Message + Send + 'static,
-        M::Result: Send,
-        UmService: Handler<M>,
-    {
-        if let Some(service) = &self.service {
-            service.do_send(message);
-        }
-    }
 }
 
-/// Nothing is to be traced.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no call \"{0}\" is in progress")]
-pub struct NoSuchCall(pub String);
-
-/// How far a component is in service.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct ComponentStatus {
-    pub server: String,
-    pub component: Component,
-    pub state: ComponentState,
-    /// What each says that has said anything.
-    pub requesters: Vec<String>,
-    /// It takes no calls, and has none left.
-    pub drained: bool,
-    /// Why it is not Active.
-    pub detail: String,
-}
-
-fn load(report: &ServiceReport) -> Load {
-    let sum = |of: fn(&crate::link::Beat) -> u32| report.beats.iter().map(|beat| of(beat) as usize).sum();
-    Load {
-        calls: sum(|beat| beat.calls),
-        media_streams: sum(|beat| beat.media_streams),
-        rtp_ports: sum(|beat| beat.rtp_ports),
-        dialogs: sum(|beat| beat.dialogs),
-        transactions: sum(|beat| beat.transactions),
-        connections: sum(|beat| beat.connections),
-        recordings: sum(|beat| beat.recordings),
-    }
+/// Starts a node in a set of tasks of its own, which goes when it is killed.
+async fn start_node(parts: Parts) -> Result<(Node, oneshot::Sender<()>), EngineError> {
+    let set = LocalSet::new();
+    let node = set.run_until(async {
+        let node = Node::start(parts)?;
+        node.ready().await?;
+        Ok::<_, StartError>(node)
+    });
+    let node = node.await?;
+    let (kill, killed) = oneshot::channel();
+    actix_rt::spawn(async move {
+        tokio::select! {
+            () = set => {}
+            _ = killed => {}
+        }
+    });
+    Ok((node, kill))
 }

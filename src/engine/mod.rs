@@ -8,6 +8,7 @@ pub mod disk;
 mod engine;
 pub mod environment;
 mod moderation;
+mod node;
 pub mod placement;
 pub mod process;
 pub mod processes;
@@ -20,8 +21,9 @@ pub mod virtual_processes;
 pub mod worker;
 
 pub use disk::{Disk, DiskFile};
-pub use engine::{Engine, Parts, StartError, TestTarget};
+pub use engine::{Around, Beginning, Engine, EngineError, Files, ROUTER_PORT, SERVICE_PORT, WORKER_PORT};
 pub use environment::Environment;
+pub use node::{Node, Parts, StartError, TestTarget};
 pub use placement::{Place, Placement};
 pub use processes::Processes;
 

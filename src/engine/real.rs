@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::disk::{Disk, RealDisk};
 use super::environment::{
@@ -183,11 +183,13 @@ impl DatagramSocket for RealDatagramSocket {
     }
 
     fn send(&self, bytes: &[u8], to: SocketAddr) -> io::Result<()> {
-        let socket = self.served()?;
-        match socket.try_send_to(bytes, to) {
+        // not by way of tokio, which thinks that a socket it has only just been given has no room
+        let socket = SockRef::from(self.served()?);
+        let to = to.into();
+        match socket.send_to(bytes, &to) {
             Ok(_) => Ok(()),
             // an earlier datagram's ICMP error is reported on this one: it was not sent, so send it again
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => socket.try_send_to(bytes, to).map(drop),
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => socket.send_to(bytes, &to).map(drop),
             Err(error) => Err(error),
         }
     }

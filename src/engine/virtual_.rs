@@ -103,6 +103,11 @@ impl VirtualEnvironment {
         VirtualEnvironment { disk, ..self }
     }
 
+    /// The same world as another host sees it, which names `home` as its own address.
+    pub fn at(&self, home: IpAddr) -> VirtualEnvironment {
+        VirtualEnvironment { home, ..self.clone() }
+    }
+
     /// The processes of this world.
     pub fn process_table(&self) -> &VirtualProcesses {
         &self.processes

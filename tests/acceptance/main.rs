@@ -13,6 +13,7 @@ mod node;
 mod peers;
 mod ports;
 mod refresh;
+mod replay;
 mod scenarios;
 mod smtp;
 mod soak;

@@ -100,6 +100,21 @@ fn a_gateway_is_asked_at_once_and_every_minute_and_what_it_answers_is_known() {
 }
 
 #[test]
+fn a_gateway_is_told_the_port_that_takes_calls_also_after_it_has_changed() {
+    let moved = "[[call_router]]\nname = \"um.example.test\"\nsip_tcp_listening_port = 6060\n";
+    let organisation = branch("address = \"198.51.100.7\"\nport = 5080");
+    let world = World::with(|beginning| beginning.organisation(&organisation));
+    let pbx = Pbx::at(&world, BRANCH);
+    answering(&world, &pbx, Duration::from_secs(2));
+    world.files().edit(|sources| sources.push(SourceFile::new("moved.toml", moved)));
+    refresh(&world);
+    assert!(world.wait(Duration::from_secs(61), || {
+        let asked = pbx.take();
+        asked.iter().any(|request| request.get("Contact").contains("192.0.2.1:6060"))
+    }));
+}
+
+#[test]
 fn a_gateway_that_falls_silent_is_down_asked_less_often_and_up_when_it_answers() {
     let world = World::with(|beginning| beginning.organisation(&branch("address = \"198.51.100.7\"\nport = 5080")));
     let mut pbx = Pbx::at(&world, BRANCH);

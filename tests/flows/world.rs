@@ -18,7 +18,7 @@ use ringpost::engine::config::Part;
 use ringpost::engine::disk::{Disk, MemoryDisk};
 use ringpost::engine::virtual_::VirtualEnvironment;
 use ringpost::engine::virtual_processes::VirtualProcesses;
-use ringpost::engine::{Engine, Environment, Parts, Placement, Processes};
+use ringpost::engine::{Environment, Node, Parts, Placement, Processes};
 use ringpost::link::Settings;
 use ringpost::mailbox::spool::SpoolStatus;
 use ringpost::mailbox::store::Maildir;
@@ -89,7 +89,7 @@ impl DirectoryProvider for Files {
 pub struct World(Rc<Inner>);
 
 struct Inner {
-    engine: RefCell<Rc<Engine>>,
+    engine: RefCell<Rc<Node>>,
     /// Ends the node's process, and nothing else of the world.
     kill: RefCell<Option<oneshot::Sender<()>>>,
     beginning: Beginning,
@@ -337,7 +337,7 @@ impl World {
         days.into_iter().flat_map(|day| records.read(day).expect("the records can be read")).collect()
     }
 
-    pub fn engine(&self) -> Rc<Engine> {
+    pub fn engine(&self) -> Rc<Node> {
         self.0.engine.borrow().clone()
     }
 
@@ -458,10 +458,10 @@ impl Drop for Inner {
 }
 
 /// Starts a node in a set of tasks of its own, which goes when it is killed.
-async fn start_node(parts: Parts) -> (Engine, oneshot::Sender<()>) {
+async fn start_node(parts: Parts) -> (Node, oneshot::Sender<()>) {
     let set = LocalSet::new();
     let engine = set.run_until(async {
-        let engine = Engine::start(parts).expect("the node starts");
+        let engine = Node::start(parts).expect("the node starts");
         engine.ready().await.expect("the worker begins");
         engine
     });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::admin::command::{Answer, Reason, Refusal, Request};
-use crate::admin::execute::{Node, execute};
+use crate::admin::execute::{Administered, execute};
 use crate::admin::status::NodeStatus;
 use crate::engine::process::process;
 
@@ -72,18 +72,18 @@ impl Desk {
 
 impl Clerk {
     /// Answers until dropped. A question that takes its time holds up no other.
-    pub async fn serve(mut self, node: &Node) {
+    pub async fn serve(mut self, here: &Administered) {
         while let Some(question) = self.0.recv().await {
-            let node = node.clone();
+            let here = here.clone();
             actix_rt::spawn(async move {
                 // who does not wait for the answer any more does not get it
                 match question {
-                    Question::Pulse(answer) => drop(answer.send(node.engine.pulse().await)),
+                    Question::Pulse(answer) => drop(answer.send(here.node.pulse().await)),
                     Question::Observe(answer) => {
-                        node.engine.observe(process()).await;
+                        here.node.observe(process()).await;
                         let _ = answer.send(());
                     }
-                    Question::Command(request, answer) => drop(answer.send(execute(&node, *request).await)),
+                    Question::Command(request, answer) => drop(answer.send(execute(&here, *request).await)),
                 }
             });
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::{Engine, Parts, StartError};
+use super::{Node, Parts, StartError};
 use crate::actors::call_router::{Audience, CallRouter, Listening, Means, RefusedCalls};
 use crate::actors::calls::{Calls, TapHere, TellWorkersThrough};
 use crate::actors::components::{self, Components};
@@ -26,13 +26,13 @@ use crate::metrics::Metrics;
 use crate::records::{RecordStore, RecordWriter};
 use crate::routing::{Home, Role, View};
 
-impl Engine {
-    /// Starts every actor of the node, and with them the first worker; [`Engine::ready`] waits for that. Must run in
+impl Node {
+    /// Starts every actor of the node, and with them the first worker; [`Node::ready`] waits for that. Must run in
     /// an actix system.
     ///
     /// # Errors
     /// An address of the call router or the UM service is not to be had.
-    pub fn start(parts: Parts) -> Result<Engine, StartError> {
+    pub fn start(parts: Parts) -> Result<Node, StartError> {
         let Parts { environment, placement, listeners, settings, spool, organisation, .. } = parts;
         let metrics = Arc::new(Metrics::new());
         let started = environment.now();
@@ -95,7 +95,7 @@ impl Engine {
             environment: environment.clone(),
             place: placement.link.clone(),
             bind_addresses: asked_from.into_iter().collect(),
-            port: redirecting.first().map_or(0, |(_, at)| at.port()),
+            listening: redirectors.clone(),
             server: settings.server.clone(),
             node: node.clone(),
             interval: parts.options_interval,
@@ -157,7 +157,7 @@ impl Engine {
         let poller = ConfigPoller::new(places, interval, organisation.clone(), subscribers, metrics.clone());
         let poller = placement.link.start(|_| poller);
         vital.push(("the directory is not read again: the config poller does not answer".to_owned(), alive(&poller)));
-        Ok(Engine {
+        Ok(Node {
             started,
             environment,
             data: parts.data,

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Engine;
+use super::Node;
 use crate::actors::components::GetComponents;
 use crate::actors::um_worker::LEAVING;
 use crate::components::{Component, States};
 use crate::engine::Place;
 use crate::metrics::{ComponentMoment, ConfigurationMoment, GatewayMoment, Metrics, Moment, Process, WorkerMoment};
 
-impl Engine {
+impl Node {
     /// What the node counts and measures; actors add to it.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use super::Engine;
+use super::Node;
 use crate::actors::call_router::ExpectTests;
 use crate::actors::peers::GetTarget;
 use crate::actors::um_service::PlaceTest;
@@ -35,7 +35,7 @@ pub enum TestTarget {
     },
 }
 
-impl Engine {
+impl Node {
     /// Places a test call and waits for its end. `from`: the caller's SIP URI; `keys`: those whose tones are sent.
     ///
     /// # Errors

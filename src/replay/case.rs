@@ -1,0 +1,92 @@
+//! One scenario, with all that is needed to play it somewhere.
+//! Knows: lines, setups, players. Must not: know who wants it played.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::crowd::{Crowd, Load};
+use super::line::Line;
+use super::player::{Player, Terms};
+use super::scenario::{Scenario, Side};
+use super::setup::{FieldFile, Setup};
+use super::sounds::Sounds;
+use super::summary::Summary;
+use crate::engine::Environment;
+use crate::protocol::sip::Transport;
+
+/// How a scenario is played.
+#[derive(Debug, Clone)]
+pub struct Case {
+    pub transport: Transport,
+    /// Its port may be 0.
+    pub local: SocketAddr,
+    /// Who is called; a scenario that is called has nobody.
+    pub remote: Option<SocketAddr>,
+    /// As it was named.
+    pub remote_host: String,
+    pub service: String,
+    pub media_ip: IpAddr,
+    pub media_port: u16,
+    pub load: Load,
+    pub fields: Vec<FieldFile>,
+    /// Values of global variables.
+    pub variables: BTreeMap<String, String>,
+    pub retransmits: bool,
+    pub receive_timeout: Option<Duration>,
+    /// Stands for the process in Call-IDs and branches.
+    pub process: u32,
+    pub seed: u64,
+}
+
+impl Case {
+    /// Plays a scenario until every call is over.
+    ///
+    /// # Errors
+    /// It cannot begin: no socket, no connection, nobody to call; in a sentence.
+    pub async fn play(
+        self,
+        environment: Arc<dyn Environment>,
+        scenario: Rc<Scenario>,
+        sounds: Sounds,
+        terms: Terms<'_>,
+    ) -> Result<Summary, String> {
+        let line = self.line(&*environment, scenario.side).await?;
+        // a scenario that is called answers to where a call came from
+        let remote = self.remote.unwrap_or(self.local);
+        let setup = Setup {
+            local: SocketAddr::new(self.local.ip(), line.local().port()),
+            remote,
+            remote_host: self.remote_host,
+            transport: self.transport,
+            media_ip: self.media_ip,
+            media_port: self.media_port,
+            service: self.service,
+            process: self.process,
+            fields: self.fields,
+            retransmits: self.retransmits,
+            receive_timeout: self.receive_timeout,
+        };
+        let crowd = Crowd::new(scenario.clone(), Rc::new(setup), self.load, &self.variables, self.seed);
+        let mut summary = Player::new(environment, line, crowd, sounds, self.media_ip).play(terms).await;
+        summary.scenario.clone_from(&scenario.name);
+        Ok(summary)
+    }
+
+    async fn line(&self, environment: &dyn Environment, side: Side) -> Result<Line, String> {
+        let local = self.local;
+        let cannot_listen = |error| format!("cannot listen on {local}: {error}");
+        match (self.transport, side, self.remote) {
+            (_, Side::Caller, None) => Err("there is nobody to call".to_owned()),
+            (Transport::Udp, ..) => Line::datagrams(environment, local).map_err(cannot_listen),
+            (Transport::Tcp, Side::Called, _) => Line::listener(environment, local).map_err(cannot_listen),
+            (Transport::Tcp, Side::Caller, Some(remote)) => {
+                let line = Line::connection(environment, remote).await;
+                line.map_err(|error| format!("cannot connect to {remote}: {error}"))
+            }
+            (transport, ..) => Err(format!("{} is not built yet", transport.as_str())),
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Plays the calls of a scenario: messages, packets and time between the environment and the crowd of calls.
+//! Knows: sockets, tokio's clock. Must not: decide what a call does.
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::call::{Command, MediaOrder};
+use super::crowd::{Crowd, Ordered};
+use super::line::{Arrival, Line};
+use super::message;
+use super::outcome::Outcome;
+use super::sounds::Sounds;
+use super::summary::{FailedCall, Passed, Summary};
+use super::voice::Voice;
+use crate::engine::Environment;
+use crate::engine::environment::MediaSocket;
+
+/// A call that echoes looks so often for what came.
+const ECHO_EVERY: Duration = Duration::from_millis(10);
+/// A call whose messages are kept keeps no more than so many.
+const LONGEST_LADDER: usize = 500;
+
+/// What whoever has a replay played wants of it.
+pub struct Terms<'t> {
+    /// Keep the messages of calls that fail.
+    pub keep_ladders: bool,
+    /// What `<exec command>` runs, if it may.
+    pub run: Option<&'t mut dyn FnMut(&str)>,
+    /// What a scenario logs, and what it warns of.
+    pub note: &'t mut dyn FnMut(bool, &str),
+    /// A call has failed.
+    pub failed: &'t mut dyn FnMut(&Outcome),
+    /// Told each second how far it is.
+    pub progress: &'t mut dyn FnMut(&Summary, usize),
+    /// No more calls begin when this comes.
+    pub stop: Pin<&'t mut dyn Future<Output = ()>>,
+}
+
+pub struct Player {
+    environment: Arc<dyn Environment>,
+    line: Line,
+    crowd: Crowd,
+    sounds: Sounds,
+    local_media: std::net::IpAddr,
+    voices: BTreeMap<u64, Voice>,
+    sockets: HashMap<u16, MediaEnd>,
+    ladders: Option<HashMap<u64, Vec<Passed>>>,
+    began: Instant,
+    summary: Summary,
+    packet: Vec<u8>,
+}
+
+/// A socket that calls send their audio from.
+struct MediaEnd {
+    socket: Box<dyn MediaSocket>,
+    calls: usize,
+}
+
+impl Player {
+    pub fn new(
+        environment: Arc<dyn Environment>,
+        line: Line,
+        crowd: Crowd,
+        sounds: Sounds,
+        local_media: std::net::IpAddr,
+    ) -> Player {
+        let began = environment.now();
+        Player {
+            environment,
+            line,
+            crowd,
+            sounds,
+            local_media,
+            voices: BTreeMap::new(),
+            sockets: HashMap::new(),
+            ladders: None,
+            began,
+            summary: Summary::default(),
+            packet: Vec::new(),
+        }
+    }
+
+    /// Plays until every call is over.
+    pub async fn play(mut self, mut terms: Terms<'_>) -> Summary {
+        self.began = self.environment.now();
+        self.ladders = terms.keep_ladders.then(HashMap::new);
+        let mut orders: Vec<Ordered> = Vec::new();
+        let mut arrivals = Vec::new();
+        let mut next_progress = self.began + Duration::from_secs(1);
+        let mut is_stopped = false;
+        loop {
+            self.line.take(|arrival| arrivals.push(arrival));
+            let more_may_come = !arrivals.is_empty();
+            for arrival in arrivals.drain(..) {
+                self.arrived(arrival, &mut orders);
+                self.obey(&mut orders, &mut terms);
+            }
+            let now = self.environment.now();
+            self.crowd.tick(now, self.environment.wall(), &mut orders);
+            self.obey(&mut orders, &mut terms);
+            self.send_audio(now);
+            if self.crowd.is_over() {
+                break;
+            }
+            if now >= next_progress {
+                self.summary.elapsed = now.saturating_duration_since(self.began);
+                (terms.progress)(&self.summary, self.crowd.in_progress());
+                next_progress = now + Duration::from_secs(1);
+            }
+            let deadline = self.deadline(next_progress);
+            if more_may_come {
+                // the runtime's other work gets its turn
+                tokio::task::yield_now().await;
+                continue;
+            }
+            tokio::select! {
+                arrival = self.line.readable() => arrivals.extend(arrival),
+                () = tokio::time::sleep_until(deadline.into()) => {}
+                () = &mut terms.stop, if !is_stopped => {
+                    is_stopped = true;
+                    self.crowd.start_no_more();
+                }
+            }
+        }
+        self.summary.elapsed = self.environment.now().saturating_duration_since(self.began);
+        self.summary
+    }
+
+    fn deadline(&self, next_progress: Instant) -> Instant {
+        let voices = self.voices.values().filter_map(Voice::deadline);
+        let echo = self.voices.values().any(|voice| voice.echoes).then(|| self.environment.now() + ECHO_EVERY);
+        voices.chain(self.crowd.deadline()).chain(echo).chain([next_progress]).min().unwrap_or(next_progress)
+    }
+
+    fn arrived(&mut self, arrival: Arrival, orders: &mut Vec<Ordered>) {
+        let now = self.environment.now();
+        match arrival {
+            Arrival::Message(text, from) => {
+                self.summary.messages_received += 1;
+                let before = orders.len();
+                self.crowd.received(now, self.environment.wall(), &text, from, orders);
+                if let Some(ladders) = &mut self.ladders {
+                    // whose it was shows in what came of it, or in its Call-ID
+                    let number = orders.get(before).map(|(number, _)| *number);
+                    let number = number.or_else(|| message::call_id(&text).and_then(|id| self.crowd.number_of(id)));
+                    number.into_iter().for_each(|number| keep(ladders, number, now - self.began, false, &text));
+                }
+            }
+            Arrival::Closed => self.crowd.closed(now, orders),
+        }
+    }
+
+    fn obey(&mut self, orders: &mut Vec<Ordered>, terms: &mut Terms) {
+        for (number, command) in orders.drain(..) {
+            match command {
+                Command::Send(bytes, to) => self.send(number, bytes, to, terms),
+                Command::Media(order) => self.media(number, order, terms),
+                Command::Note { warning, text } => (terms.note)(warning, &text),
+                Command::Run(command) => {
+                    if let Some(run) = &mut terms.run {
+                        run(&command);
+                    }
+                }
+                Command::Measured { timer, time } => self.summary.times.entry(timer).or_default().add(time),
+                Command::Ended(outcome) => self.ended(*outcome, terms),
+                Command::StartNoMoreCalls | Command::StopEverything => {}
+            }
+        }
+    }
+
+    fn send(&mut self, number: u64, bytes: Vec<u8>, to: SocketAddr, terms: &mut Terms) {
+        if let Some(ladders) = &mut self.ladders {
+            let at = self.environment.now() - self.began;
+            keep(ladders, number, at, true, &String::from_utf8_lossy(&bytes));
+        }
+        self.summary.messages_sent += 1;
+        if let Err(why) = self.line.send(bytes, to) {
+            (terms.note)(true, &format!("call {number}: cannot send to {to}: {why}"));
+        }
+    }
+
+    fn ended(&mut self, outcome: Outcome, terms: &mut Terms) {
+        let number = outcome.number;
+        if self.voices.remove(&number).is_some() {
+            let port = self.crowd.media_port(number);
+            let last = self.sockets.get_mut(&port).is_some_and(|end| {
+                end.calls -= 1;
+                end.calls == 0
+            });
+            if last {
+                self.sockets.remove(&port);
+            }
+        }
+        let ladder = self.ladders.as_mut().and_then(|ladders| ladders.remove(&number)).unwrap_or_default();
+        if outcome.failure.is_none() {
+            self.summary.succeeded += 1;
+            return;
+        }
+        (terms.failed)(&outcome);
+        self.summary.failed.push(FailedCall { outcome, ladder });
+    }
+
+    fn media(&mut self, number: u64, order: MediaOrder, terms: &mut Terms) {
+        let now = self.environment.now();
+        if !self.voices.contains_key(&number)
+            && let Err(error) = self.open(number)
+        {
+            let port = self.crowd.media_port(number);
+            return (terms.note)(true, &format!("call {number}: no audio from port {port}: {error}"));
+        }
+        let Some(voice) = self.voices.get_mut(&number) else { return };
+        match order {
+            MediaOrder::To(address) => voice.turn_to(address),
+            MediaOrder::Stream { file, loops, payload } => {
+                // all files were read before the first call
+                if let Some(audio) = self.sounds.audio(&file) {
+                    voice.stream(now, audio, payload, loops);
+                }
+            }
+            MediaOrder::Pause => voice.pause(),
+            MediaOrder::Resume => voice.resume(now),
+            MediaOrder::Pcap(file) => {
+                if let Some(capture) = self.sounds.capture(&file) {
+                    voice.capture(now, capture);
+                }
+            }
+            MediaOrder::Keys(keys) => voice.press(now, &keys),
+            MediaOrder::Echo(on) => voice.echoes = on,
+        }
+    }
+
+    fn open(&mut self, number: u64) -> std::io::Result<()> {
+        let port = self.crowd.media_port(number);
+        if !self.sockets.contains_key(&port) {
+            let socket = self.environment.bind_media(SocketAddr::new(self.local_media, port))?;
+            self.sockets.insert(port, MediaEnd { socket, calls: 0 });
+        }
+        if let Some(end) = self.sockets.get_mut(&port) {
+            end.calls += 1;
+        }
+        self.voices.insert(number, Voice::new(self.environment.random_u64() as u32));
+        Ok(())
+    }
+
+    /// Sends every packet that is due; what came meanwhile is echoed or forgotten.
+    fn send_audio(&mut self, now: Instant) {
+        for (number, voice) in &mut self.voices {
+            if !voice.echoes && voice.deadline().is_none_or(|at| at > now) {
+                continue;
+            }
+            let Some(end) = self.sockets.get_mut(&self.crowd.media_port(*number)) else { continue };
+            let mut echoed = Vec::new();
+            end.socket.receive(&mut |from, packet| {
+                if voice.echoes {
+                    echoed.push((from, packet.to_vec()));
+                }
+            });
+            for (from, packet) in echoed {
+                end.socket.send(&packet, from);
+                self.summary.packets_sent += 1;
+            }
+            while voice.deadline().is_some_and(|at| at <= now) {
+                if let Some(to) = voice.packet(now, &mut self.packet) {
+                    end.socket.send(&self.packet, to);
+                    self.summary.packets_sent += 1;
+                }
+            }
+        }
+    }
+}
+
+fn keep(ladders: &mut HashMap<u64, Vec<Passed>>, number: u64, at: Duration, sent: bool, text: &str) {
+    let ladder = ladders.entry(number).or_default();
+    if ladder.len() < LONGEST_LADDER {
+        let cseq = message::header(text, "CSeq").unwrap_or_default().to_owned();
+        ladder.push(Passed { at, sent, first_line: message::first_line(text).to_owned(), cseq });
+    }
+}

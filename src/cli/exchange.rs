@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use super::Folders;
 use super::ask::{Failure, ask};
+use super::node::export_file;
 use super::organisation::data_folder;
 use crate::admin::exchange::shell::AskError;
 use crate::admin::exchange::{Outcome, Shell, is_cmdlet};
@@ -74,7 +75,11 @@ fn with_shell(folders: &Folders, json: bool, work: impl FnOnce(&mut Shell) -> Ou
     // a reader that went away (head) is no reason to stop half way
     let mut print = |text: &str| drop(std::io::stdout().write_all(text.as_bytes()));
     let mut warn = |text: &str| eprintln!("ringpost: {text}");
-    work(&mut Shell { ask: &mut give, print: &mut print, warn: &mut warn, json })
+    let mut export = |day, rows| match export_file(std::path::Path::new("."), day, rows) {
+        Ok(path) => Ok(path.display().to_string()),
+        Err(failure) => Err(failure.to_string()),
+    };
+    work(&mut Shell { ask: &mut give, print: &mut print, export: &mut export, warn: &mut warn, json })
 }
 
 /// Windows' editors write UTF-16 with a mark in front.

@@ -3,6 +3,16 @@
 //!
 //! Exit status: 0 done, 1 refused or failed (the reason is on standard error), 2 wrong usage.
 
+/// `println!` for a reader that may go away (`| head`), which is no reason to panic.
+macro_rules! say {
+    ($($arguments:tt)*) => { $crate::cli::print::out(format_args!("{}\n", format_args!($($arguments)*))) };
+}
+
+/// The same without a line end.
+macro_rules! say_part {
+    ($($arguments:tt)*) => { $crate::cli::print::out(format_args!($($arguments)*)) };
+}
+
 mod ask;
 mod check;
 mod exchange;
@@ -124,7 +134,7 @@ fn run_matches(matches: &ArgMatches) -> Result<(), Box<dyn std::error::Error>> {
     let folders = folders(matches);
     match Arguments::from_arg_matches(matches)?.command {
         Command::Serve => serve::run(&folders),
-        Command::Check => Ok(check::run(&folders.config).map(|report| println!("{report}"))?),
+        Command::Check => Ok(check::run(&folders.config).map(|report| say!("{report}"))?),
         Command::Status(options) => status::run(&folders, &options),
         Command::Refresh => Ok(node::refresh(&folders)?),
         Command::Run(options) => exchange::run_file(&folders, &options),

@@ -244,11 +244,11 @@ fn trace(folders: &Folders, options: Trace) -> Result<(), Failure> {
         let request = Request::Traced { call_identity: call.clone() };
         let Answer::Trace(messages) = ask(folders, request)? else { return Err(Failure::Unexpected) };
         if ladder {
-            print!("{}", trace::ladder(&messages, if whole { Detail::Whole } else { Detail::FirstLines }));
+            say_part!("{}", trace::ladder(&messages, if whole { Detail::Whole } else { Detail::FirstLines }));
         }
         if let Some(file) = &pcap {
             RealDisk.write_atomic(file, &trace::pcap(&messages))?;
-            println!("{}", file.display());
+            say!("{}", file.display());
         }
     }
     match call {
@@ -288,12 +288,17 @@ pub(super) fn worker(folders: &Folders, command: Worker) -> Result<(), Failure> 
 fn export(folders: &Folders, folder: &Path, day: jiff::civil::Date, filter: CallFilter) -> Result<(), Failure> {
     let request = Request::CallDataRecords { mailbox: None, day: Some(day), filter };
     let Answer::Rows(rows) = ask(folders, request)? else { return Err(Failure::Unexpected) };
+    say!("{}", export_file(folder, day, rows)?.display());
+    Ok(())
+}
+
+/// Writes the records of a day as Exchange exports them; where.
+pub(super) fn export_file(folder: &Path, day: jiff::civil::Date, rows: Vec<Row>) -> Result<PathBuf, Failure> {
     let record = |row| serde_json::from_value::<records::CallDataRecord>(serde_json::Value::Object(row)).ok();
     let records: Vec<_> = rows.into_iter().map(record).collect::<Option<_>>().ok_or(Failure::Unexpected)?;
     let path = folder.join(export::file_name(day));
     RealDisk.write_atomic(&path, export::csv(&records).as_bytes())?;
-    println!("{}", path.display());
-    Ok(())
+    Ok(path)
 }
 
 /// The UM IP gateways as the node sees them.
@@ -304,7 +309,7 @@ pub(super) fn gateways(folders: &Folders, json: bool) -> Result<(), Failure> {
 fn show(folders: &Folders, request: Request, json: bool) -> Result<(), Failure> {
     match ask(folders, request)? {
         Answer::Rows(rows) => print::rows(&rows, json),
-        Answer::Done(done) => println!("{done}"),
+        Answer::Done(done) => say!("{done}"),
         Answer::Changed(changed) => print::changed(&changed),
         _ => return Err(Failure::Unexpected),
     }

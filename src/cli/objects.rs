@@ -82,7 +82,7 @@ fn service_state(
 ) -> Result<(), Failure> {
     let state = if enable { "Active" } else { "Inactive" };
     if arguments.get_flag("what-if") {
-        println!("what if: the UM service becomes {state}");
+        say!("what if: the UM service becomes {state}");
         return Ok(());
     }
     node::service_state(folders, server, state)?;

@@ -5,6 +5,11 @@ use serde_json::{Map, json};
 
 use crate::admin::command::{Changed, Force, Object, Row, in_force};
 
+/// Prints what somebody may or may not read.
+pub(super) fn out(text: std::fmt::Arguments) {
+    let _ = std::io::Write::write_fmt(&mut std::io::stdout(), text);
+}
+
 /// Objects: one in full, all of them as a table of what is set.
 pub(super) fn objects(objects: &[Object], as_table: bool, as_json: bool) {
     if as_json {
@@ -13,7 +18,7 @@ pub(super) fn objects(objects: &[Object], as_table: bool, as_json: bool) {
             (false, [one]) => one.clone(),
             _ => serde_json::Value::Array(list),
         };
-        return println!("{}", pretty(&value));
+        return say!("{}", pretty(&value));
     }
     match as_table {
         true => print_table(&columns(objects)),
@@ -24,9 +29,9 @@ pub(super) fn objects(objects: &[Object], as_table: bool, as_json: bool) {
 /// What a node tells of calls, components, workers.
 pub(super) fn rows(rows: &[Row], as_json: bool) {
     if as_json {
-        return println!("{}", pretty(&json!(rows)));
+        return say!("{}", pretty(&json!(rows)));
     }
-    let Some(first) = rows.first() else { return println!("none") };
+    let Some(first) = rows.first() else { return say!("none") };
     let mut table = vec![first.keys().map(|key| key.replace('_', "-").to_uppercase()).collect::<Vec<_>>()];
     table.extend(rows.iter().map(|row| row.values().map(shown).collect()));
     print_table(&table);
@@ -47,18 +52,18 @@ fn shown(value: &serde_json::Value) -> String {
 /// One row, a line a field.
 pub(super) fn record(row: &Row) {
     let width = row.keys().map(String::len).max().unwrap_or_default();
-    row.iter().for_each(|(key, value)| println!("{:width$}  {}", key.replace('_', "-"), shown(value)));
+    row.iter().for_each(|(key, value)| say!("{:width$}  {}", key.replace('_', "-"), shown(value)));
 }
 
 /// What a change did, to people.
 pub(super) fn changed(changed: &Changed) {
     let would = if changed.what_if { "what if: " } else { "" };
-    changed.done.iter().for_each(|done| println!("{would}{done}"));
+    changed.done.iter().for_each(|done| say!("{would}{done}"));
     match &changed.force {
         Force::Unchanged if changed.what_if => {}
-        Force::Unchanged => println!("nothing to change: it is so already"),
-        Force::Now { generation } => println!("{}", in_force(*generation)),
-        Force::Later(why) => println!("written to {}; {why}", changed.files.join(", ")),
+        Force::Unchanged => say!("nothing to change: it is so already"),
+        Force::Now { generation } => say!("{}", in_force(*generation)),
+        Force::Later(why) => say!("written to {}; {why}", changed.files.join(", ")),
     }
 }
 
@@ -87,10 +92,10 @@ fn print_object(object: &Object) {
             (Some(value), false) => value,
             (None, _) => "-".to_owned(),
         };
-        println!("{:width$}  {shown}", setting.option());
+        say!("{:width$}  {shown}", setting.option());
     }
     if !object.file.is_empty() {
-        println!("{:width$}  {}", "in file", object.file);
+        say!("{:width$}  {}", "in file", object.file);
     }
 }
 
@@ -119,6 +124,6 @@ pub(super) fn print_table(rows: &[Vec<String>]) {
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or_default()).collect();
     for row in rows {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+        say!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
 }

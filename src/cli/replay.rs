@@ -52,7 +52,7 @@ pub(super) fn run(folders: &Folders, options: &Options) -> Result<(), Box<dyn Er
         all.push(played);
     }
     if options.json {
-        println!("{}", report::json(&all));
+        say!("{}", report::json(&all));
     } else if all.len() > 1 {
         report::print_total(&all);
     }

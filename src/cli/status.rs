@@ -50,7 +50,7 @@ pub(super) fn run(folders: &Folders, options: &Options) -> Result<(), Box<dyn Er
     };
     let spool = spool?;
     match options.json {
-        true => println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "node": status, "spool": spool }))?),
+        true => say!("{}", serde_json::to_string_pretty(&serde_json::json!({ "node": status, "spool": spool }))?),
         false => print_status(&status, &spool),
     }
     match status.problems.as_slice() {
@@ -60,37 +60,44 @@ pub(super) fn run(folders: &Folders, options: &Options) -> Result<(), Box<dyn Er
 }
 
 fn print_status(status: &NodeStatus, spool: &SpoolStatus) {
-    println!("Ringpost {}: up for {} s", status.version, status.uptime_s);
+    say!("Ringpost {}: up for {} s", status.version, status.uptime_s);
     for listener in &status.listeners {
-        println!("  listens on {listener}");
+        say!("  listens on {listener}");
     }
     for worker in &status.workers {
         let mib = worker.rss >> 20;
-        println!(
+        say!(
             "  worker {} (process {}): {}, port {}, {} calls, {mib} MiB, {} s old",
-            worker.id, worker.pid, worker.state, worker.port, worker.calls, worker.age_s
+            worker.id,
+            worker.pid,
+            worker.state,
+            worker.port,
+            worker.calls,
+            worker.age_s
         );
     }
     for why in &status.out_of_service {
-        println!("  out of service: {why}");
+        say!("  out of service: {why}");
     }
-    println!("  calls: {}, transactions: {}", status.load.calls, status.load.transactions);
+    say!("  calls: {}, transactions: {}", status.load.calls, status.load.transactions);
     print_spool(spool);
 }
 
 fn print_spool(spool: &SpoolStatus) {
-    println!("  messages: {} waiting, {} failed", spool.ready.len(), spool.failed.len());
+    say!("  messages: {} waiting, {} failed", spool.ready.len(), spool.failed.len());
     for waiting in &spool.ready {
         if let Some(error) = &waiting.last_error {
             let next = waiting.next_attempt.map_or("at once".to_owned(), |at| at.to_string());
-            println!(
+            say!(
                 "  waits: {} for {}, {} attempts, next {next}: {error}",
-                waiting.id, waiting.mailbox, waiting.attempts
+                waiting.id,
+                waiting.mailbox,
+                waiting.attempts
             );
         }
     }
     for parked in &spool.failed {
         let mailbox = parked.mailbox.as_deref().unwrap_or("an unknown mailbox");
-        println!("  failed: {} for {mailbox}, {} attempts: {}", parked.id, parked.attempts, parked.reason);
+        say!("  failed: {} for {mailbox}, {} attempts: {}", parked.id, parked.attempts, parked.reason);
     }
 }

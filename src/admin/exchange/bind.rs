@@ -37,11 +37,7 @@ impl Bound {
 
     /// True for `$true`; false when it is not given.
     pub fn is_true(&self, name: &str) -> bool {
-        match self.get(name) {
-            Some(Literal::Switch(switch)) => *switch,
-            Some(Literal::Text(word)) => word.text.eq_ignore_ascii_case("true") || word.text == "1",
-            _ => false,
-        }
+        matches!(self.get(name), Some(Literal::Switch(true)))
     }
 
     pub fn error<T>(&self, message: impl Into<String>) -> Result<T, ScriptError> {
@@ -82,7 +78,7 @@ pub(super) fn bind(cmdlet: &'static Cmdlet, call: Call, from_pipe: bool) -> Resu
         if values.iter().any(|(given, _)| *given == name) {
             return Err(ScriptError::new(line, format!("-{name} is given twice")));
         }
-        values.push((name, value));
+        values.push((name, truth(cmdlet, name, value, line)?));
     }
     let is_given = |name: &str| values.iter().any(|(given, _)| *given == name);
     let is_piped = |parameter: &Parameter| from_pipe && parameter.is_first;
@@ -106,6 +102,21 @@ pub(super) fn bind(cmdlet: &'static Cmdlet, call: Call, from_pipe: bool) -> Resu
         };
     }
     Ok(bound)
+}
+
+/// Switches and Booleans are `$true` or `$false` and nothing else: what cannot be read must not mean no.
+fn truth(cmdlet: &Cmdlet, name: &str, value: Literal, line: usize) -> Result<Literal, ScriptError> {
+    if !cmdlet.is_truth(name) || matches!(value, Literal::Switch(_) | Literal::Null) {
+        return Ok(value);
+    }
+    match value.text().unwrap_or_default().to_ascii_lowercase().as_str() {
+        "true" | "1" => Ok(Literal::Switch(true)),
+        "false" | "0" => Ok(Literal::Switch(false)),
+        _ => {
+            let shown = value.members().join(",");
+            Err(ScriptError::new(line, format!("-{name}: \"{shown}\" is neither $true nor $false")))
+        }
+    }
 }
 
 /// This node is meant when no server is named; records are written to the folder the command runs in.

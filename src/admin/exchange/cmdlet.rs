@@ -74,6 +74,13 @@ pub(super) struct Named {
 }
 
 impl Cmdlet {
+    /// Whether a parameter is a switch or a Boolean.
+    pub fn is_truth(&self, name: &str) -> bool {
+        let own = self.parameters.iter().find(|parameter| parameter.name == name);
+        let common = || COMMON.iter().any(|(known, _, is_switch)| *is_switch && *known == name);
+        own.map_or_else(common, |parameter| parameter.is_switch() || parameter.of == "Boolean")
+    }
+
     /// The parameter a name means: exactly, by its alias, or by a beginning that only it has.
     pub fn parameter(&self, given: &str, line: usize) -> Result<Named, ScriptError> {
         let own =

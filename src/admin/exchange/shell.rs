@@ -10,7 +10,7 @@ use super::parse::{Call, Pipeline, pipelines};
 use super::sense::{Action, Sense, action, sense};
 use super::show::{Format, Shown, format, text};
 use super::{ScriptError, token};
-use crate::admin::command::{Answer, Changed, Force, Refusal, Request, in_force};
+use crate::admin::command::{Answer, Changed, Force, Refusal, Request, Row, in_force};
 
 /// Gives a request to whoever carries it out; the error is a sentence for an administrator.
 pub type Ask<'a> = dyn FnMut(Request) -> Result<Answer, AskError> + 'a;
@@ -35,6 +35,8 @@ pub struct Shell<'a> {
     pub ask: &'a mut Ask<'a>,
     /// Prints what a cmdlet puts out.
     pub print: &'a mut dyn FnMut(&str),
+    /// Writes the records of a day to a file, and gives back its name or why there is none.
+    pub export: &'a mut dyn FnMut(jiff::civil::Date, Vec<Row>) -> Result<String, String>,
     /// Prints warnings and errors.
     pub warn: &'a mut dyn FnMut(&str),
     /// What `Get-` cmdlets print when no line says otherwise.
@@ -183,7 +185,8 @@ impl Shell<'_> {
 
     fn say(&mut self, changed: &Changed) {
         let would = if changed.what_if { "What if: " } else { "" };
-        for done in &changed.done {
+        let is_none = matches!(changed.force, Force::Unchanged) && !changed.what_if;
+        for done in changed.done.iter().filter(|_| !is_none) {
             (self.print)(&format!("{would}{done}\n"));
         }
         match &changed.force {

@@ -44,12 +44,52 @@ impl Shown {
         Shown { properties, object: Some(object) }
     }
 
+    /// The properties that are named, each with the column it is in (`audio_quality.nmos`: within another).
+    pub fn properties(row: Row, wanted: &[(&str, &str)]) -> Shown {
+        let value = |path: &str| {
+            let (column, within) = path.split_once('.').map_or((path, None), |(column, within)| (column, Some(within)));
+            let value = row.get(column)?;
+            within.map_or(Some(value), |within| value.get(within)).cloned()
+        };
+        let property =
+            |(name, path): &(&str, &str)| ((*name).to_owned(), spelled(path, value(path).unwrap_or(Json::Null)));
+        Shown { properties: wanted.iter().map(property).collect(), object: None }
+    }
+
     /// Columns of the node's are spelled as properties.
     pub fn row(row: Row) -> Shown {
         let properties = row.into_iter().map(|(name, value)| (property(&name, ""), value)).collect();
         Shown { properties, object: None }
     }
 }
+
+/// A value as Exchange writes it: numbers with two decimals, times as `2026-11-26 14:03:07Z`, names of call types in words.
+fn spelled(key: &str, value: Json) -> Json {
+    match value {
+        Json::Number(number) if number.is_f64() => {
+            let number = number.as_f64().unwrap_or_default();
+            json!((number * 100.0).round() / 100.0)
+        }
+        Json::String(text) if key == "call_start_time" => match text.parse::<jiff::Timestamp>() {
+            Ok(time) => json!(time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
+            Err(_) => Json::String(text),
+        },
+        Json::String(text) if key == "call_type" && !ONE_WORD.contains(&text.as_str()) => {
+            let mut words = String::new();
+            for sign in text.chars() {
+                if sign.is_ascii_uppercase() && !words.is_empty() {
+                    words.push(' ');
+                }
+                words.push(sign);
+            }
+            json!(words)
+        }
+        value => value,
+    }
+}
+
+/// Call types that Exchange writes as one word.
+const ONE_WORD: [&str; 2] = ["PlayOnPhone", "PromptProvisioning"];
 
 /// What a call behind the last pipe says about printing; `None`: it is no such call.
 pub(super) fn format(call: &Call) -> Result<Option<Format>, ScriptError> {

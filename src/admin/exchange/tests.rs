@@ -7,7 +7,7 @@ use super::parse::{Literal, pipelines};
 use super::sense::sense;
 use super::shell::AskError;
 use super::*;
-use crate::admin::command::{Answer, Changed, Changes, Force, Object, Reason, Refusal, Request, Step};
+use crate::admin::command::{Answer, Changed, Changes, Force, Object, Reason, Refusal, Request, Row, Step};
 use crate::admin::settings::{Change, Edit, Kind, Value};
 
 /// What became of some lines.
@@ -52,7 +52,10 @@ fn told(work: impl FnOnce(&mut Shell) -> Outcome) -> Told {
     };
     let mut print = |text: &str| printed.push_str(text);
     let mut warn = |text: &str| warned.push(text.to_owned());
-    let outcome = work(&mut Shell { ask: &mut ask, print: &mut print, warn: &mut warn, json: false });
+    let mut export =
+        |day: jiff::civil::Date, rows: Vec<Row>| Ok(format!("um_cdr_{day}.csv with {} records", rows.len()));
+    let outcome =
+        work(&mut Shell { ask: &mut ask, print: &mut print, export: &mut export, warn: &mut warn, json: false });
     told.failed = outcome == Outcome::Failed;
     told
 }
@@ -160,6 +163,44 @@ fn a_unix_shell_has_taken_the_quotes_off() {
 }
 
 #[test]
+fn what_is_neither_true_nor_false_is_refused() {
+    for line in [
+        "Set-UMIPGateway A -WhatIf:maybe -Port 2",
+        "Set-UMIPGateway A -Confirm:2 -Port 2",
+        "Disable-UMMailbox alice -KeepProperties maybe",
+        "Disable-UMIPGateway A -Immediate later",
+        "New-UMDialPlan P -NumberOfDigitsInExtension 4 -GenerateUMMailboxPolicy maybe",
+        "Set-UMDialPlan Lab -FaxEnabled perhaps",
+    ] {
+        let told = script(line);
+        assert!(told.failed && told.requests.is_empty(), "{line}");
+        assert!(told.warned[0].contains("is neither $true nor $false"), "{line}: {:?}", told.warned);
+    }
+}
+
+#[test]
+fn a_state_is_set_only_with_what_is_allowed_beside_it() {
+    let told = script("Set-UMService um -Status NoNewCalls -MaxCallsAllowed 50");
+    let kinds = told.requests.iter().map(|request| match request {
+        Request::Change(Changes { what_if, .. }) => {
+            if *what_if {
+                "look"
+            } else {
+                "change"
+            }
+        }
+        Request::SetComponent { state, .. } => state.as_str(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(kinds.collect::<Vec<_>>(), ["look", "Draining", "change"]);
+    let told = script("Set-UMService um -Status NoNewCalls -WhatIf");
+    assert_eq!(
+        (told.requests.len(), told.printed.as_str()),
+        (0, "What if: UnifiedMessaging is Draining for Functional\n")
+    );
+}
+
+#[test]
 fn objects_go_through_the_pipe_and_are_changed_together() {
     let told = script("Get-UMIPGateway |\n  Set-UMIPGateway -Status NoNewCalls");
     let steps = ["A", "B"].map(|name| set(Kind::IpGateway, name, vec![Edit::text("status", "NoNewCalls")])).to_vec();
@@ -212,8 +253,10 @@ fn cmdlets_that_make_more_than_one_object() {
     assert!(edits.contains(&Edit::text("email_address", "tony@example.test")), "{edits:?}");
     assert!(edits.contains(&Edit::set("e164_numbers", Value::List(texts(&["+14255550123"])))), "{edits:?}");
     let told = script("Disable-UMIPGateway G -Immediate $true");
-    assert_eq!(told.requests.len(), 2);
-    assert!(matches!(&told.requests[1], Request::DropCalls(crate::link::CallSelector::IpGateway(name)) if name == "G"));
+    // asked first, so that nothing is changed where no node is that could drop calls
+    assert!(matches!(&told.requests[0], Request::ActiveCalls { .. }));
+    assert_eq!(told.requests.len(), 3);
+    assert!(matches!(&told.requests[2], Request::DropCalls(crate::link::CallSelector::IpGateway(name)) if name == "G"));
     let told = script("Set-UMServer localhost -MaxCallsAllowed 10 -SipTcpListeningPort 5080");
     let Request::Change(changes) = &told.requests[0] else { panic!("{:?}", told.requests) };
     let kinds: Vec<Kind> = changes

@@ -66,15 +66,15 @@ fn make(
     let mut keys = Vec::new();
     // in the order in which they are documented
     for setting in kind.settings().iter().filter(|setting| !setting.key.is_empty()) {
-        let edit = std::iter::once(&name_setting).chain(edits).rfind(|edit| edit.key == setting.key);
-        let Some(edit) = edit else { continue };
+        let edits = std::iter::once(&name_setting).chain(edits).filter(|edit| edit.key == setting.key);
+        let changes: Vec<&Change> = edits.map(|edit| &edit.change).collect();
+        if changes.is_empty() {
+            continue;
+        }
         check(setting)?;
-        let value = match edit.change.clone() {
-            Change::Set(value) => value,
-            Change::Add(members) => Value::List(members),
-            Change::Unset | Change::Remove(_) => continue,
-        };
-        keys.push((setting.key, toml_value(setting, value)?));
+        if let Some(value) = changed_from_nothing(&changes) {
+            keys.push((setting.key, toml_value(setting, value)?));
+        }
     }
     for edit in edits {
         known(kind, &edit.key)?;
@@ -89,6 +89,28 @@ fn make(
     let spot = draft.append(kind, keys, |file| shown_path(folder, file));
     let shown = draft.table(spot).map_or_else(|| identity.clone(), |table| name(kind, table));
     Ok(format!("{kind} \"{shown}\" is made, in {}", draft.file(spot)))
+}
+
+/// What changes, one after the other, make of a setting that is not there yet.
+fn changed_from_nothing(changes: &[&Change]) -> Option<Value> {
+    let mut value = None;
+    for change in changes {
+        value = match (*change, value) {
+            (Change::Set(new), _) => Some(new.clone()),
+            (Change::Unset, _) => None,
+            (Change::Add(more), Some(Value::List(mut members))) => {
+                members.extend(more.iter().cloned());
+                Some(Value::List(members))
+            }
+            (Change::Add(members), _) => Some(Value::List(members.clone())),
+            (Change::Remove(less), Some(Value::List(mut members))) => {
+                members.retain(|member| !less.iter().any(|removed| removed.eq_ignore_ascii_case(member)));
+                Some(Value::List(members))
+            }
+            (Change::Remove(_), value) => value,
+        };
+    }
+    value
 }
 
 /// References get the name as the object has it, whatever case the command used.

@@ -207,6 +207,25 @@ fn a_list_gets_and_loses_members() {
 }
 
 #[test]
+fn what_is_added_to_and_taken_from_a_list_that_is_not_there_is_not_forgotten() {
+    let edit = |change| Edit { key: "extensions".to_owned(), change };
+    let more = |members: &[&str]| Change::Add(members.iter().map(|member| (*member).to_owned()).collect());
+    let less = |member: &str| Change::Remove(vec![member.to_owned()]);
+    let world = world();
+    let edits = vec![
+        Edit::text("email_address", "new@example.test"),
+        Edit::text("mailbox_policy", "Lab Default Policy"),
+        edit(more(&["1091"])),
+        edit(less("1090")),
+        edit(more(&["1092", "1093"])),
+        edit(less("1092")),
+    ];
+    let step = Step::New { kind: Kind::Mailbox, name: "new".to_owned(), edits };
+    let told = told(world.change(vec![step]));
+    assert_eq!(world.value(Kind::Mailbox, "new", "extensions"), "1091, 1093", "{told}");
+}
+
+#[test]
 fn objects_are_made_together_and_all_or_none() {
     let world = world();
     let gateway = |address: &str| Step::New {

@@ -21,11 +21,11 @@ pub struct Played {
 pub fn print(played: &Played, ladders: bool) {
     if ladders {
         for failed in &played.summary.failed {
-            println!("{}", failed_call(&failed.outcome));
-            print!("{}", ladder(&failed.ladder));
+            say!("{}", failed_call(&failed.outcome));
+            say_part!("{}", ladder(&failed.ladder));
         }
     }
-    println!("{}", line(played));
+    say!("{}", line(played));
 }
 
 /// One line for a scenario.
@@ -58,7 +58,7 @@ fn line(Played { name, summary, took, is_virtual }: &Played) -> String {
 pub fn print_total(all: &[Played]) {
     let ok = all.iter().filter(|played| played.summary.is_success()).count();
     let took: Duration = all.iter().map(|played| played.took).sum();
-    println!("{} scenarios, {ok} ok, {} failed, {:.2} s on the clock", all.len(), all.len() - ok, took.as_secs_f64());
+    say!("{} scenarios, {ok} ok, {} failed, {:.2} s on the clock", all.len(), all.len() - ok, took.as_secs_f64());
 }
 
 pub fn progress(summary: &Summary, in_progress: usize) -> String {

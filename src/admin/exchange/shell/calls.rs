@@ -4,8 +4,52 @@
 use super::super::bind::Bound;
 use super::super::sense::{Action, action};
 use super::{ScriptError, Shell, Shown};
-use crate::admin::command::{Answer, CallFilter, Request, TestCall};
+use crate::admin::command::{Answer, CallFilter, Request, Row, TestCall};
 use crate::link::CallSelector;
+
+/// Properties of Get-UMCallDataRecord, and where they are in a record.
+const RECORD: &[(&str, &str)] = &[
+    ("Date", "call_start_time"),
+    ("Duration", "call_duration_s"),
+    ("AudioCodec", "audio_codec"),
+    ("DialPlan", "dial_plan_name"),
+    ("CallType", "call_type"),
+    ("CallingNumber", "caller_phone_number"),
+    ("CalledNumber", "called_phone_number"),
+    ("Gateway", "ip_gateway_name"),
+    ("NMOS", "audio_quality.nmos"),
+    ("NMOSDegradation", "audio_quality.nmos_degradation"),
+    ("NMOSDegradationJitter", "audio_quality.nmos_degradation_jitter"),
+    ("NMOSDegradationPacketLoss", "audio_quality.nmos_degradation_packet_loss"),
+    ("PercentagePacketLoss", "audio_quality.packet_loss_percent"),
+    ("Jitter", "audio_quality.jitter_ms"),
+    ("RoundTripMilliseconds", "audio_quality.round_trip_ms"),
+    ("BurstLossDurationMilliseconds", "audio_quality.burst_loss_duration_ms"),
+];
+
+/// Properties of Get-UMCallSummaryReport, and where they are in a row.
+const REPORT: &[(&str, &str)] = &[
+    ("Date", "date"),
+    ("UMDialPlanName", "dial_plan"),
+    ("UMIPGatewayName", "ip_gateway"),
+    ("VoiceMessages", "voice_message"),
+    ("MissedCalls", "missed_call"),
+    ("OutlookVoiceAccess", "outlook_voice_access"),
+    ("Outbound", "outbound"),
+    ("AutoAttendant", "automated_attendant"),
+    ("Fax", "fax"),
+    ("Other", "other"),
+    ("FailedOrRejected", "failed_or_rejected"),
+    ("TotalCalls", "total_calls"),
+    ("AudioQuality", "audio_quality"),
+    ("NMOS", "nmos"),
+    ("NMOSDegradation", "nmos_degradation"),
+    ("PercentagePacketLoss", "percent_packet_loss"),
+    ("Jitter", "jitter"),
+    ("RoundTripMilliseconds", "round_trip_milliseconds"),
+    ("BurstLossDurationMilliseconds", "burst_loss_duration_milliseconds"),
+    ("TotalAudioQualityCallsSampled", "total_audio_quality_calls_sampled"),
+];
 
 impl Shell<'_> {
     pub(super) fn ask_node(&mut self, bound: &Bound) -> Result<Vec<Shown>, ScriptError> {
@@ -30,7 +74,17 @@ impl Shell<'_> {
                 let Some(day) = day(&date) else {
                     return bound.error(format!("-Date \"{date}\" is no day; write 2026-11-26 or 11/26/2026"));
                 };
-                Request::CallDataRecords { mailbox: None, day: Some(day), filter: filter() }
+                if bound.what_if {
+                    (self.print)(&format!("What if: the records of {day} are written\n"));
+                    return Ok(Vec::new());
+                }
+                let request = Request::CallDataRecords { mailbox: None, day: Some(day), filter: filter() };
+                let Answer::Rows(rows) = self.answer(request, bound)? else {
+                    return bound.error("the node answered with something else");
+                };
+                let file = (self.export)(day, rows).or_else(|error| bound.error(error))?;
+                (self.print)(&format!("{file}\n"));
+                return Ok(Vec::new());
             }
             Action::SummaryReport => {
                 Request::CallSummaryReport { group_by: bound.text("GroupBy").unwrap_or_default(), filter: filter() }
@@ -50,7 +104,7 @@ impl Shell<'_> {
 
     fn rows(&mut self, request: Request, bound: &Bound) -> Result<Vec<Shown>, ScriptError> {
         match self.answer(request, bound)? {
-            Answer::Rows(rows) => Ok(rows.into_iter().map(Shown::row).collect()),
+            Answer::Rows(rows) => Ok(rows.into_iter().map(|row| spelled(bound.cmdlet.name, row)).collect()),
             Answer::Done(done) => {
                 (self.print)(&format!("{done}\n"));
                 Ok(Vec::new())
@@ -84,11 +138,22 @@ impl Shell<'_> {
                     .error(format!("-Status: \"{status}\" is not allowed; allowed are Enabled, Disabled, NoNewCalls"));
             }
         };
-        if !bound.what_if {
-            let server = bound.text("Identity");
-            self.rows(functional(server, state), bound)?;
+        if bound.what_if {
+            (self.print)(&format!("What if: UnifiedMessaging is {state} for Functional\n"));
+            return Ok(());
         }
+        let server = bound.text("Identity");
+        self.rows(functional(server, state), bound)?;
         Ok(())
+    }
+}
+
+/// A row with the properties that Exchange gives the objects of this cmdlet.
+fn spelled(cmdlet: &str, row: Row) -> Shown {
+    match action(cmdlet) {
+        Action::CallDataRecords => Shown::properties(row, RECORD),
+        Action::SummaryReport => Shown::properties(row, REPORT),
+        _ => Shown::row(row),
     }
 }
 

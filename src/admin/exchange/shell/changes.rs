@@ -15,7 +15,18 @@ impl Shell<'_> {
         let objects = self.objects(kind, identity.clone(), bound)?;
         let plan = bound.text("UMDialPlan");
         let anr = bound.text("Anr").map(|anr| anr.to_lowercase());
-        let most = bound.text("ResultSize").and_then(|most| most.parse::<usize>().ok()).unwrap_or(usize::MAX);
+        if let Some(plan) = &plan {
+            // one that does not exist is a mistake, not a plan without objects
+            self.objects(Kind::DialPlan, Some(plan.clone()), bound)?;
+        }
+        let most = match bound.text("ResultSize") {
+            None => usize::MAX,
+            Some(most) if most.eq_ignore_ascii_case("unlimited") => usize::MAX,
+            Some(most) => match most.parse() {
+                Ok(most) => most,
+                Err(_) => return bound.error(format!("-ResultSize: \"{most}\" is neither a number nor Unlimited")),
+            },
+        };
         let text = |object: &Object, key: &str| object.values.get(key).map(Value::show).unwrap_or_default();
         let kept = objects.into_iter().filter(|object| {
             let of_plan = plan.as_ref().is_none_or(|plan| text(object, "dial_plan").eq_ignore_ascii_case(plan));
@@ -44,18 +55,27 @@ impl Shell<'_> {
             self.steps(bound, identity, &mut steps)?;
         }
         let what_if = bound.what_if || bound.is_true("ValidateOnly");
+        let drops = action(bound.cmdlet.name) == (Action::Gateway { enable: false }) && bound.is_true("Immediate");
         if let (Action::Set(Kind::Service), Some(status)) = (action(bound.cmdlet.name), bound.text("Status")) {
-            self.set_status(&status, bound)?;
             steps.retain(|step| !matches!(step, Step::Set { edits, .. } if edits.is_empty()));
+            if !steps.is_empty() {
+                // what would be refused is to leave the state as it is
+                self.answer(Request::Change(Changes { steps: steps.clone(), what_if: true }), bound)?;
+            }
+            self.set_status(&status, bound)?;
         }
         if steps.is_empty() {
             return Ok(Vec::new());
+        }
+        if drops && !what_if {
+            // without a node no call is dropped, and nothing is to change
+            self.answer(Request::ActiveCalls { server: None, dial_plan: None, ip_gateway: None }, bound)?;
         }
         match self.answer(Request::Change(Changes { steps, what_if }), bound)? {
             Answer::Changed(changed) => self.say(&changed),
             _ => return bound.error("the node answered with something else"),
         }
-        if action(bound.cmdlet.name) == (Action::Gateway { enable: false }) && bound.is_true("Immediate") && !what_if {
+        if drops && !what_if {
             for identity in identities {
                 if let Answer::Done(done) = self.answer(Request::DropCalls(CallSelector::IpGateway(identity)), bound)? {
                     (self.print)(&format!("{done}\n"));

@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 
-.PHONY: run build test check peers bench bench-router bench-refresh bench-recycle prompts man
+.PHONY: run build test check peers explore bench bench-router bench-refresh bench-recycle prompts man
 
 run: build ## build, start the node with config/ as shipped
 	@target/release/ringpost serve
@@ -20,8 +20,12 @@ check: ## what CI asks of the source itself
 test: peers ## everything: unit, property, flows on virtual time, real calls
 	@if cargo nextest --version >/dev/null 2>&1; \
 	then cargo nextest run --locked; \
-	else RUST_TEST_THREADS=6 cargo test --locked --no-fail-fast; \
+	else RUST_TEST_THREADS=6 cargo test --locked --no-fail-fast --lib --bins --tests; \
 	fi
+	cargo test --doc --locked
+
+explore: ## worlds drawn by lot, more than make test has: WORLDS=3000 FIRST=1000 make explore
+	WORLDS=$${WORLDS:-2000} FIRST=$${FIRST:-1000} cargo nextest run --locked --profile explore --test flows -E 'test(chance::)'
 
 bench: ## what a call costs; docs/PERFORMANCE.md keeps the figures
 	cargo bench --locked

@@ -117,6 +117,7 @@ const RULES: &[Rule] = &[
             "protocol::sip",
             "media::telephone_event",
             "engine::Environment",
+            "engine::{Engine, Environment, WORKER_PORT}",
             "engine::environment",
         ],
         must_not_name: WORLD,

@@ -3,6 +3,50 @@
 //!
 //! The actors and machines are those of `ringpost serve`; only what they reach of the outside is another
 //! [`Environment`]. `docs/testing.md` is the guide.
+//!
+//! A gateway calls, over a link that loses a fifth of what passes, presses keys after the answer and hangs up:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use ringpost::directory::SourceFile;
+//! use ringpost::engine::{Beginning, Engine, Impairment};
+//! use ringpost::replay::{Case, builtin};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let organisation = r#"
+//!     [[dial_plan]]
+//!     name = "Lab"
+//!     number_of_digits_in_extension = 4
+//!     [[ip_gateway]]
+//!     name = "PBX"
+//!     address = "127.0.0.1"
+//!     port = 0 # every port
+//!     [[hunt_group]]
+//!     name = "All"
+//!     ip_gateway = "PBX"
+//!     dial_plan = "Lab"
+//!     [[mailbox_policy]]
+//!     name = "Lab Policy"
+//!     dial_plan = "Lab"
+//!     [[mailbox]]
+//!     alias = "ann"
+//!     email_address = "ann@example.test"
+//!     mailbox_policy = "Lab Policy"
+//!     extensions = ["1001"]
+//! "#;
+//! let engine = Engine::start(Beginning::new(vec![SourceFile::new("lab.toml", organisation)]))?;
+//! let (node, gateway) = (engine.beginning().home, "127.0.0.1".parse()?);
+//! engine.impair(gateway, node, Some(Impairment { loss: 0.2, ..Impairment::default() }));
+//! let call = Case { service: "1001".to_owned(), ..Case::against(&engine) };
+//! let summary = call.play_in(&engine, builtin("uac_audio").unwrap(), |file| std::fs::read(file))?;
+//! assert!(summary.is_success(), "{:#?}", summary.failed);
+//! assert!(engine.run_until_idle(Duration::from_secs(60)));
+//! engine.run(Duration::from_secs(5));
+//! assert_eq!(engine.mail("ann").len(), 1, "nothing was said: a missed call");
+//! # Ok(())
+//! # }
+//! ```
 
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -19,6 +63,8 @@ use tokio::time::Instant;
 
 use super::config::Part;
 use super::disk::{Disk, MemoryDisk};
+use super::environment::{DatagramSocket, MAX_DATAGRAM};
+use super::impairment::Impairment;
 use super::node::{Node, Parts, StartError};
 use super::virtual_::VirtualEnvironment;
 use super::{Environment, Placement};
@@ -35,6 +81,9 @@ use crate::store::MemoryStore;
 pub const ROUTER_PORT: u16 = 5060;
 pub const SERVICE_PORT: u16 = 5062;
 pub const WORKER_PORT: u16 = 5065;
+
+/// How often is looked whether a node is idle.
+const IDLE_LOOK: Duration = Duration::from_millis(100);
 
 /// What an engine begins with. [`Beginning::new`] has the settings as shipped.
 #[derive(Clone)]
@@ -82,6 +131,9 @@ pub struct Engine {
     began: Instant,
     system: SystemRunner,
 }
+
+/// Somebody in an engine's world who sends and receives datagrams.
+pub struct Peer(Arc<dyn DatagramSocket>);
 
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
@@ -241,9 +293,25 @@ impl Engine {
         self.block_on(async { self.began.elapsed() })
     }
 
-    /// Turns the clock; everything that is due meanwhile happens.
-    pub fn run(&self, time: Duration) {
-        self.block_on(tokio::time::sleep(time));
+    /// Turns the clock; everything that is due meanwhile happens. What the time is then.
+    pub fn run(&self, time: Duration) -> Duration {
+        self.block_on(async {
+            tokio::time::sleep(time).await;
+            self.began.elapsed()
+        })
+    }
+
+    /// Turns the clock until the node holds nothing of any call; false: it still does after `patience`.
+    pub fn run_until_idle(&self, patience: Duration) -> bool {
+        let end = self.now() + patience;
+        loop {
+            if self.block_on(self.node().load()).is_idle() {
+                return true;
+            }
+            if self.run(IDLE_LOOK) >= end {
+                return false;
+            }
+        }
     }
 
     /// Runs work of the test's own beside the node, until it is done; the clock is turned whenever all wait.
@@ -256,6 +324,20 @@ impl Engine {
     /// Sockets, names, processes and the disk of this world.
     pub fn environment(&self) -> &VirtualEnvironment {
         &self.environment
+    }
+
+    /// A host of this world, by the address and port it sends datagrams from.
+    ///
+    /// # Errors
+    /// Somebody has them already.
+    pub fn peer(&self, at: SocketAddr) -> std::io::Result<Peer> {
+        Ok(Peer(self.environment.bind_datagram(at)?))
+    }
+
+    /// Datagrams between two hosts suffer from this in both directions; `None`: from nothing any more.
+    pub fn impair(&self, one: IpAddr, other: IpAddr, impairment: Option<Impairment>) {
+        self.environment.impair(one, other, impairment);
+        self.environment.impair(other, one, impairment);
     }
 
     pub fn disk(&self) -> &MemoryDisk {
@@ -321,6 +403,23 @@ impl Engine {
         self.kill.replace(Some(kill));
         self.run(Duration::from_millis(10));
         Ok(())
+    }
+}
+
+impl Peer {
+    pub fn send(&self, octets: &[u8], to: SocketAddr) {
+        // there is nothing in memory that could keep it from being sent
+        let _ = self.0.send(octets, to);
+    }
+
+    /// What has come since the last time, and from where.
+    pub fn received(&self) -> Vec<(SocketAddr, Vec<u8>)> {
+        let mut buffer = vec![0; MAX_DATAGRAM];
+        let mut all = Vec::new();
+        while let Ok((length, from)) = self.0.try_receive(&mut buffer) {
+            all.push((from, buffer.get(..length).unwrap_or_default().to_vec()));
+        }
+        all
     }
 }
 

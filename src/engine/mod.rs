@@ -7,6 +7,7 @@ pub mod disk;
 #[allow(clippy::module_inception)]
 mod engine;
 pub mod environment;
+mod impairment;
 mod moderation;
 mod node;
 pub mod placement;
@@ -21,8 +22,9 @@ pub mod virtual_processes;
 pub mod worker;
 
 pub use disk::{Disk, DiskFile};
-pub use engine::{Around, Beginning, Engine, EngineError, Files, ROUTER_PORT, SERVICE_PORT, WORKER_PORT};
+pub use engine::{Around, Beginning, Engine, EngineError, Files, Peer, ROUTER_PORT, SERVICE_PORT, WORKER_PORT};
 pub use environment::Environment;
+pub use impairment::Impairment;
 pub use node::{Node, Parts, StartError, TestTarget};
 pub use placement::{Place, Placement};
 pub use processes::Processes;

@@ -1,20 +1,23 @@
 //! A world in memory: datagrams, streams, files and a clock that runs as the test says.
 //! Knows: who is bound to which address. Must not: know what is sent, or why.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::DuplexStream;
+use tokio::time::Sleep;
 
 use super::disk::{Disk, MemoryDisk};
 use super::environment::{
     BoxFuture, BoxStream, DatagramSocket, Environment, Exchange, Found, LocalListener, MediaSocket, OneByOne,
     StreamListener,
 };
+use super::impairment::{Impairment, Link};
 use super::processes::Processes;
 use super::virtual_processes::VirtualProcesses;
 use crate::protocol::random::Random;
@@ -38,14 +41,39 @@ struct World {
     listeners: HashMap<SocketAddr, Arrivals<(BoxStream, SocketAddr)>>,
     local: HashMap<PathBuf, Arrivals<BoxStream>>,
     names: HashMap<String, Found>,
+    /// Impaired ones, by who sends and who receives.
+    links: HashMap<(IpAddr, IpAddr), Link>,
+    sent: u64,
     random: Random,
     next_port: u16,
 }
 
+/// What has arrived at a socket, and what is on its way to it.
 #[derive(Default)]
 struct Inbox {
     queue: VecDeque<(SocketAddr, Vec<u8>)>,
+    /// By the time of arrival, and the order in which it was sent.
+    on_the_way: BTreeMap<(tokio::time::Instant, u64), (SocketAddr, Vec<u8>)>,
     reader: Option<Waker>,
+    /// Wakes the reader when the next datagram arrives.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl Inbox {
+    /// Takes in what has arrived by now; when the next one arrives.
+    fn arrive(&mut self) -> Option<tokio::time::Instant> {
+        if self.on_the_way.is_empty() {
+            return None;
+        }
+        let now = tokio::time::Instant::now();
+        while let Some(first) = self.on_the_way.first_entry() {
+            if first.key().0 > now {
+                return Some(first.key().0);
+            }
+            self.queue.push_back(first.remove());
+        }
+        None
+    }
 }
 
 /// What waits to be accepted, and who accepts it.
@@ -86,6 +114,8 @@ impl VirtualEnvironment {
             listeners: HashMap::new(),
             local: HashMap::new(),
             names: HashMap::new(),
+            links: HashMap::new(),
+            sent: 0,
             random: Random::new(seed),
             next_port: 40_000,
         };
@@ -124,6 +154,18 @@ impl VirtualEnvironment {
             Some(found) => world.names.insert(host.to_owned(), found),
             None => world.names.remove(host),
         };
+    }
+
+    /// Datagrams from one host to another suffer from this from now on; `None`: from nothing, as in the beginning.
+    pub fn impair(&self, from: IpAddr, to: IpAddr, impairment: Option<Impairment>) {
+        let mut world = self.world();
+        match impairment {
+            Some(impairment) => {
+                let seed = world.random.draw();
+                world.links.insert((from, to), Link::new(impairment, seed));
+            }
+            None => drop(world.links.remove(&(from, to))),
+        }
     }
 
     /// Opens a stream to whoever listens on `to`, as a peer at `from` does.
@@ -259,7 +301,10 @@ struct VirtualSocket {
 
 impl VirtualSocket {
     fn take(&self) -> Option<(SocketAddr, Vec<u8>)> {
-        self.environment.world().datagrams.get_mut(&self.local)?.queue.pop_front()
+        let mut world = self.environment.world();
+        let inbox = world.datagrams.get_mut(&self.local)?;
+        inbox.arrive();
+        inbox.queue.pop_front()
     }
 
     fn put(&self, bytes: &[u8], to: SocketAddr) {
@@ -268,11 +313,19 @@ impl VirtualSocket {
             true => SocketAddr::new(self.environment.home, self.local.port()),
             false => self.local,
         };
-        let inbox = VirtualEnvironment::inbox_for(&world.datagrams, to);
-        if let Some(inbox) = inbox.and_then(|address| world.datagrams.get_mut(&address)) {
-            inbox.queue.push_back((from, bytes.to_vec()));
-            inbox.reader.take().into_iter().for_each(Waker::wake);
+        let Some(address) = VirtualEnvironment::inbox_for(&world.datagrams, to) else { return };
+        let World { datagrams, links, sent, .. } = &mut *world;
+        let Some(inbox) = datagrams.get_mut(&address) else { return };
+        match links.get_mut(&(from.ip(), to.ip())) {
+            None => inbox.queue.push_back((from, bytes.to_vec())),
+            Some(link) => {
+                for at in link.pass(tokio::time::Instant::now().into_std(), bytes.len()) {
+                    *sent += 1;
+                    inbox.on_the_way.insert((at.into(), *sent), (from, bytes.to_vec()));
+                }
+            }
         }
+        inbox.reader.take().into_iter().for_each(Waker::wake);
     }
 }
 
@@ -289,13 +342,20 @@ impl DatagramSocket for VirtualSocket {
 
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut world = self.environment.world();
-        match world.datagrams.get_mut(&self.local) {
-            Some(inbox) if inbox.queue.is_empty() => {
-                inbox.reader = Some(cx.waker().clone());
-                Poll::Pending
-            }
-            _ => Poll::Ready(Ok(())),
+        let Some(inbox) = world.datagrams.get_mut(&self.local) else { return Poll::Ready(Ok(())) };
+        let next = inbox.arrive();
+        if !inbox.queue.is_empty() {
+            return Poll::Ready(Ok(()));
         }
+        inbox.reader = Some(cx.waker().clone());
+        inbox.alarm = next.map(|at| Box::pin(tokio::time::sleep_until(at)));
+        if let Some(alarm) = &mut inbox.alarm
+            && alarm.as_mut().poll(cx).is_ready()
+        {
+            // it arrives at this very moment
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
     }
 
     fn try_receive(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {

@@ -2,7 +2,10 @@
 //! Knows: lines, setups, players. Must not: know who wants it played.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +17,7 @@ use super::scenario::{Scenario, Side};
 use super::setup::{FieldFile, Setup};
 use super::sounds::Sounds;
 use super::summary::Summary;
-use crate::engine::Environment;
+use crate::engine::{Engine, Environment, WORKER_PORT};
 use crate::protocol::sip::Transport;
 
 /// How a scenario is played.
@@ -41,7 +44,57 @@ pub struct Case {
     pub seed: u64,
 }
 
+/// Where a replay is in an engine's world.
+const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 6060);
+
 impl Case {
+    /// One call of a gateway at 127.0.0.1 to the pilot 5000, at the UM worker of an engine, over UDP.
+    pub fn against(engine: &Engine) -> Case {
+        let home = engine.beginning().home;
+        Case {
+            transport: Transport::Udp,
+            local: PEER,
+            remote: Some(SocketAddr::new(home, WORKER_PORT)),
+            remote_host: home.to_string(),
+            service: "5000".to_owned(),
+            media_ip: PEER.ip(),
+            media_port: 6000,
+            load: Load { calls: 1, rate: 10.0, limit: None },
+            fields: Vec::new(),
+            variables: BTreeMap::new(),
+            retransmits: true,
+            receive_timeout: Some(Duration::from_secs(120)),
+            process: 1,
+            seed: engine.beginning().seed,
+        }
+    }
+
+    /// Plays the text of a scenario against an engine; `read` reads the files it names.
+    ///
+    /// # Errors
+    /// What is wrong with the scenario, line by line, or why it cannot begin.
+    pub fn play_in(
+        self,
+        engine: &Engine,
+        scenario: &str,
+        read: impl Fn(&Path) -> io::Result<Vec<u8>>,
+    ) -> Result<Summary, String> {
+        let scenario = Scenario::read(scenario, self.variables.clone());
+        let scenario =
+            scenario.map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+        let sounds = Sounds::load(&scenario, read)?;
+        let environment: Arc<dyn Environment> = Arc::new(engine.environment().at(self.local.ip()));
+        let terms = Terms {
+            keep_ladders: true,
+            run: None,
+            note: &mut |_, _| {},
+            failed: &mut |_| {},
+            progress: &mut |_, _| {},
+            stop: pin!(std::future::pending()),
+        };
+        engine.block_on(self.play(environment, Rc::new(scenario), sounds, terms))
+    }
+
     /// Plays a scenario until every call is over.
     ///
     /// # Errors

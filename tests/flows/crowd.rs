@@ -8,7 +8,7 @@ use crate::world::World;
 
 #[test]
 fn a_full_node_refuses_the_next_call_and_goes_on_with_those_it_has() {
-    let world = World::with(|begin| begin.max_calls(3));
+    let world = World::with(|begin| begin.max_calls = 3);
     let mut callers = dial(&world, 3);
     callers.iter_mut().for_each(|caller| _ = caller.expect(200));
     let mut refused = world.gateway().call_for_alice().dial();
@@ -64,7 +64,7 @@ fn a_hundred_calls_at_once_are_a_hundred_messages() {
 #[test]
 fn one_seed_is_one_world() {
     let tell = |seed: u64| {
-        let world = World::with(|begin| begin.seed(seed));
+        let world = World::with(|begin| begin.seed = seed);
         let mut callers: Vec<Caller> = (0..3)
             .map(|number| world.gateway().call_for_alice().through(20 * number, Duration::from_millis(40)).dial())
             .collect();

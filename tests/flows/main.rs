@@ -19,6 +19,7 @@ mod damage;
 mod delivery;
 mod disk;
 mod early;
+mod engine;
 mod forwarded;
 mod fragile;
 mod gateways;

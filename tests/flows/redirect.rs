@@ -145,7 +145,7 @@ fn service_without_worker_asks_to_come_again() {
 /// Nobody is sent to a worker that has to refuse: another server, or the gateway's next choice, is asked at once.
 #[test]
 fn full_server_refuses_before_it_redirects() {
-    let world = World::with(|beginning| beginning.max_calls(2));
+    let world = World::with(|beginning| beginning.max_calls = 2);
     let talking: Vec<Caller> = (0..2)
         .map(|_| {
             let mut caller = world.gateway().call_for_alice().dial();

@@ -143,7 +143,7 @@ fn age_memory_and_a_new_program_replace_a_worker() {
 
 #[test]
 fn calls_of_all_workers_count_and_those_in_progress_are_untouched() {
-    let world = World::with(|begin| begin.max_calls(2));
+    let world = World::with(|begin| begin.max_calls = 2);
     world.call_the_current_worker();
     let mut old = caller_speaking(&world);
     recycle(&world);

@@ -2,32 +2,25 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::ops::RangeInclusive;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_rt::{System, SystemRunner};
-use ringpost::actors::config_poller::{InForce, Places};
 use ringpost::actors::um_service::WorkerStatus;
 use ringpost::admin::status::{Load, NodeStatus};
-use ringpost::directory::{DirectoryProvider, ProviderError, SourceFile};
-use ringpost::engine::config::Part;
+use ringpost::directory::SourceFile;
 use ringpost::engine::disk::{Disk, MemoryDisk};
 use ringpost::engine::virtual_::VirtualEnvironment;
 use ringpost::engine::virtual_processes::VirtualProcesses;
-use ringpost::engine::{Environment, Node, Parts, Placement, Processes};
-use ringpost::link::Settings;
+use ringpost::engine::{self, Engine, Files, Node, Processes};
+pub use ringpost::engine::{ROUTER_PORT, SERVICE_PORT, WORKER_PORT};
+use ringpost::mailbox::Spool;
 use ringpost::mailbox::spool::SpoolStatus;
 use ringpost::mailbox::store::Maildir;
-use ringpost::mailbox::{Composer, Spool};
 use ringpost::records::CallDataRecord;
-use ringpost::store::MemoryStore;
-use tokio::sync::oneshot;
-use tokio::task::LocalSet;
-use tokio::time::Instant;
 
 use crate::caller::Line;
 use crate::fragile::{Damage, Fragile};
@@ -41,90 +34,44 @@ pub const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 /// The address of the sample organisation's gateway.
 pub const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// Where the parts of the node listen.
-pub const ROUTER_PORT: u16 = 5060;
-pub const SERVICE_PORT: u16 = 5062;
-pub const WORKER_PORT: u16 = 5065;
-
 /// How far the clock is turned at once; what arrives is looked at after each.
 const STEP: Duration = Duration::from_millis(5);
 /// With nobody on the line.
 const QUIET_STEP: Duration = Duration::from_millis(100);
-
-/// As shipped.
-pub const REFRESH_EVERY: Duration = Duration::from_secs(600);
-
-/// The organisation's files, where a provider reads them. Clones are the same ones.
-#[derive(Clone)]
-pub struct Files(Arc<Mutex<Option<Vec<SourceFile>>>>);
-
-impl Files {
-    fn new(sources: Vec<SourceFile>) -> Files {
-        Files(Arc::new(Mutex::new(Some(sources))))
-    }
-
-    pub fn write(&self, sources: Vec<SourceFile>) {
-        *self.0.lock().unwrap() = Some(sources);
-    }
-
-    pub fn edit(&self, change: impl FnOnce(&mut Vec<SourceFile>)) {
-        change(self.0.lock().unwrap().as_mut().expect("the files are there"));
-    }
-
-    /// Nobody can read them.
-    pub fn lose(&self) {
-        *self.0.lock().unwrap() = None;
-    }
-}
-
-impl DirectoryProvider for Files {
-    fn read(&self) -> Result<Vec<SourceFile>, ProviderError> {
-        let lost = || ProviderError::Unreachable { place: "files".to_owned(), reason: "are gone".to_owned() };
-        self.0.lock().unwrap().clone().ok_or_else(lost)
-    }
-}
 
 /// The world; clones are the same one.
 #[derive(Clone)]
 pub struct World(Rc<Inner>);
 
 struct Inner {
-    engine: RefCell<Rc<Node>>,
-    /// Ends the node's process, and nothing else of the world.
-    kill: RefCell<Option<oneshot::Sender<()>>>,
-    beginning: Beginning,
-    environment: VirtualEnvironment,
+    engine: Engine,
     damage: Damage,
+    trouble: Trouble,
     lines: RefCell<Vec<Weak<RefCell<Line>>>>,
     ladder: Ladder,
-    began: Instant,
     now: Cell<Duration>,
     names: Cell<u64>,
     node: Cell<SocketAddr>,
-    system: SystemRunner,
 }
 
 /// What a world begins with.
 pub struct Beginning {
-    /// What an administrator wrote.
-    pub files: Files,
-    /// What nodes remember between two lives.
-    pub remembered: MemoryStore,
-    settings: Settings,
-    max_calls: u32,
-    disk: MemoryDisk,
-    /// What a node remembers.
-    age: Duration,
-    seed: u64,
+    engine: engine::Beginning,
     pub trouble: Trouble,
-    pub home: IpAddr,
-    /// `None`: every address, as shipped.
-    pub listen: Option<IpAddr>,
-    pub rtp_ports: RangeInclusive<u16>,
-    /// The parts of the node that there are.
-    pub listening: Vec<Part>,
-    /// Of a worker.
-    pub max_age: Duration,
+}
+
+impl Deref for Beginning {
+    type Target = engine::Beginning;
+
+    fn deref(&self) -> &engine::Beginning {
+        &self.engine
+    }
+}
+
+impl DerefMut for Beginning {
+    fn deref_mut(&mut self) -> &mut engine::Beginning {
+        &mut self.engine
+    }
 }
 
 impl World {
@@ -134,28 +81,7 @@ impl World {
     }
 
     pub fn with(change: impl FnOnce(&mut Beginning)) -> World {
-        let mut beginning = Beginning {
-            files: Files::new(organisation()),
-            remembered: MemoryStore::default(),
-            settings: Settings {
-                server: "Ringpost/test".to_owned(),
-                node: "um.example.test".to_owned(),
-                advertised: None,
-                media_timeout: Duration::from_secs(30),
-                session_expires: Duration::from_secs(1800),
-                min_se: Duration::from_secs(90),
-            },
-            max_calls: 100,
-            disk: MemoryDisk::default(),
-            age: Duration::ZERO,
-            seed: 1,
-            trouble: Trouble::default(),
-            home: HOME,
-            listen: None,
-            rtp_ports: 20_000..=20_999,
-            listening: vec![Part::CallRouter, Part::UmService, Part::UmWorker, Part::ReplacementWorker],
-            max_age: Duration::from_secs(7 * 24 * 3600),
-        };
+        let mut beginning = Beginning { engine: engine::Beginning::new(organisation()), trouble: Trouble::default() };
         change(&mut beginning);
         World::begin(beginning)
     }
@@ -164,30 +90,22 @@ impl World {
         let log = tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_test_writer().finish();
         // one log a thread, and a thread runs one test; a second world in it goes on with the first one's
         std::mem::forget(tracing::subscriber::set_default(log));
-        let system = System::with_tokio_rt(|| {
-            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
-        });
+        let Beginning { mut engine, trouble } = beginning;
         let damage = Damage::default();
-        let (engine, kill, environment, began) = system.block_on(async {
-            let began = Instant::now();
-            let environment = VirtualEnvironment::new(beginning.home, beginning.seed).with_disk(beginning.disk.clone());
-            tokio::time::advance(beginning.age).await;
-            let (engine, kill) = start_node(beginning.parts(&environment, &damage).await).await;
-            (engine, kill, environment, began)
-        });
+        let maildir = Maildir::open(Arc::new(engine.disk.clone()), "mail".into()).unwrap();
+        engine.mail = Some(Arc::new(Postman::new(maildir, trouble.clone())));
+        let broken = damage.clone();
+        engine.around = Some(Arc::new(move |world| Arc::new(Fragile { world, damage: broken.clone() })));
+        let (home, age) = (engine.home, engine.age);
         let world = World(Rc::new(Inner {
-            engine: RefCell::new(Rc::new(engine)),
-            kill: RefCell::new(Some(kill)),
-            environment,
+            engine: Engine::start(engine).expect("the node starts"),
             damage,
+            trouble,
             lines: RefCell::default(),
             ladder: Ladder::default(),
-            began,
-            now: Cell::new(beginning.age),
+            now: Cell::new(age),
             names: Cell::new(0),
-            node: Cell::new(SocketAddr::new(beginning.home, WORKER_PORT)),
-            system,
-            beginning,
+            node: Cell::new(SocketAddr::new(home, WORKER_PORT)),
         }));
         world.run(Duration::from_millis(50));
         world
@@ -195,18 +113,14 @@ impl World {
 
     /// The node's process dies; its workers and all else go on.
     pub fn kill_node(&self) {
-        let kill = self.0.kill.take().expect("the node lives");
-        kill.send(()).expect("the node lives");
-        self.run(Duration::from_millis(10));
+        self.0.engine.kill_node();
+        self.0.now.set(self.0.engine.now());
     }
 
     /// A node is started where one has died.
     pub fn start_node(&self) {
-        let parts = self.block_on(self.0.beginning.parts(&self.0.environment, &self.0.damage));
-        let (engine, kill) = self.block_on(start_node(parts));
-        self.0.engine.replace(Rc::new(engine));
-        self.0.kill.replace(Some(kill));
-        self.run(Duration::from_millis(10));
+        self.0.engine.start_node().expect("the node starts");
+        self.0.now.set(self.0.engine.now());
     }
 
     /// The UM workers as the node knows them.
@@ -228,7 +142,7 @@ impl World {
     }
 
     pub fn processes(&self) -> &VirtualProcesses {
-        self.0.environment.process_table()
+        self.environment().process_table()
     }
 
     /// Calls that are dialled from now on go to the worker that takes them.
@@ -243,8 +157,8 @@ impl World {
 
     /// The same, so much later.
     pub fn restarted(self, later: Duration, change: impl FnOnce(&mut Beginning)) -> World {
-        let (disk, seed) = (self.disk().snapshot(), self.0.beginning.seed + 1000);
-        let remembered = self.0.beginning.remembered.clone();
+        let before = self.0.engine.beginning();
+        let (disk, seed, remembered) = (self.disk().snapshot(), before.seed + 1000, before.remembered.clone());
         let age = self.now() + later;
         drop(self);
         World::with(|beginning| {
@@ -294,11 +208,7 @@ impl World {
         }
         let step = if lines.is_empty() { QUIET_STEP } else { STEP };
         let pause = step.min(end.saturating_sub(self.now())).max(Duration::from_millis(1));
-        let began = self.0.began;
-        let now = self.0.system.block_on(async move {
-            tokio::time::sleep(pause).await;
-            began.elapsed()
-        });
+        let now = self.0.engine.run(pause);
         self.0.now.set(now);
         for line in &lines {
             line.borrow_mut().receive(now, &self.0.ladder);
@@ -307,7 +217,7 @@ impl World {
 
     /// Runs what the node's own thread must run.
     pub fn block_on<F: Future>(&self, work: F) -> F::Output {
-        self.0.system.block_on(work)
+        self.0.engine.block_on(work)
     }
 
     // ---- who is there
@@ -332,26 +242,24 @@ impl World {
 
     /// The records of calls that began today or on any day.
     pub fn records(&self) -> Vec<CallDataRecord> {
-        let records = self.engine().records();
-        let days = records.days().expect("the records can be read");
-        days.into_iter().flat_map(|day| records.read(day).expect("the records can be read")).collect()
+        self.0.engine.records()
     }
 
     pub fn engine(&self) -> Rc<Node> {
-        self.0.engine.borrow().clone()
+        self.0.engine.node()
     }
 
     pub fn environment(&self) -> &VirtualEnvironment {
-        &self.0.environment
+        self.0.engine.environment()
     }
 
     pub fn disk(&self) -> &MemoryDisk {
-        self.0.environment.memory_disk()
+        self.0.engine.disk()
     }
 
     /// What keeps the mailbox store from taking letters.
     pub fn trouble(&self) -> &Trouble {
-        &self.0.beginning.trouble
+        &self.0.trouble
     }
 
     pub fn ladder(&self) -> &Ladder {
@@ -361,7 +269,7 @@ impl World {
     /// A number no other part of this world has.
     pub fn number(&self) -> u64 {
         self.0.names.set(self.0.names.get() + 1);
-        self.0.beginning.seed * 1_000_000 + self.0.names.get()
+        self.0.engine.beginning().seed * 1_000_000 + self.0.names.get()
     }
 
     pub fn add_line(&self, line: &Rc<RefCell<Line>>) {
@@ -381,7 +289,7 @@ impl World {
 
     /// What an administrator edits.
     pub fn files(&self) -> &Files {
-        &self.0.beginning.files
+        self.0.engine.files()
     }
 
     // ---- what the node holds
@@ -457,87 +365,9 @@ impl Drop for Inner {
     }
 }
 
-/// Starts a node in a set of tasks of its own, which goes when it is killed.
-async fn start_node(parts: Parts) -> (Node, oneshot::Sender<()>) {
-    let set = LocalSet::new();
-    let engine = set.run_until(async {
-        let engine = Node::start(parts).expect("the node starts");
-        engine.ready().await.expect("the worker begins");
-        engine
-    });
-    let engine = engine.await;
-    let (kill, killed) = oneshot::channel();
-    actix_rt::spawn(async move {
-        tokio::select! {
-            () = set => {}
-            _ = killed => {}
-        }
-    });
-    (engine, kill)
-}
-
 impl Beginning {
-    async fn parts(&self, environment: &VirtualEnvironment, damage: &Damage) -> Parts {
-        let disk: Arc<dyn Disk> = Arc::new(environment.memory_disk().clone());
-        let any: IpAddr = match self.home {
-            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        let listen = self.listen.unwrap_or(any);
-        let listeners = [
-            (Part::CallRouter, ROUTER_PORT),
-            (Part::UmService, SERVICE_PORT),
-            (Part::UmWorker, WORKER_PORT),
-            (Part::ReplacementWorker, WORKER_PORT + 2),
-        ];
-        let listeners = listeners.into_iter().filter(|(part, _)| self.listening.contains(part));
-        let postman = Postman::new(Maildir::open(disk.clone(), "mail".into()).unwrap(), self.trouble.clone());
-        let environment: Arc<dyn Environment> =
-            Arc::new(Fragile { world: environment.clone(), damage: damage.clone() });
-        let places = Places {
-            environment: environment.clone(),
-            provider: Arc::new(self.files.clone()),
-            store: Arc::new(self.remembered.clone()),
-        };
-        let organisation = InForce::at_start(&places).await.expect("there is an organisation");
-        Parts {
-            environment,
-            placement: Placement::here(),
-            listeners: listeners.map(|(part, port)| (part, SocketAddr::new(listen, port))).collect(),
-            stream_idle: Duration::from_secs(15 * 60),
-            settings: self.settings.clone(),
-            max_calls: self.max_calls,
-            max_age: self.max_age,
-            max_rss: 1 << 30,
-            rtp_ports: self.rtp_ports.clone(),
-            organisation,
-            provider: places.provider,
-            refresh_interval: REFRESH_EVERY,
-            options_interval: Duration::from_secs(60),
-            store: places.store,
-            data: PathBuf::new(),
-            prompts: None,
-            log: ("info".to_owned(), false),
-            spool: Spool::open(disk, "spool".into()).expect("the spool opens"),
-            composer: Composer {
-                sender_name: "Ringpost".to_owned(),
-                sender_address: "ringpost@example.test".to_owned(),
-                time_zone: jiff::tz::TimeZone::UTC,
-            },
-            mail: Arc::new(postman),
-        }
-    }
-
-    pub fn seed(&mut self, seed: u64) {
-        self.seed = seed;
-    }
-
     pub fn advertise(&mut self, address: &str) {
         self.settings.advertised = Some(address.parse().unwrap());
-    }
-
-    pub fn max_calls(&mut self, calls: u32) {
-        self.max_calls = calls;
     }
 
     /// A file of the organisation more.
@@ -560,7 +390,7 @@ impl Beginning {
 }
 
 /// `config/directory`, and `tests/organisation` where the acceptance tests have one.
-fn organisation() -> Vec<SourceFile> {
+pub fn organisation() -> Vec<SourceFile> {
     let mut sources = Vec::new();
     for folder in ["config/directory", "tests/organisation"] {
         let files = fs::read_dir(root().join(folder)).into_iter().flatten();

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use ringpost::records::CallType;
+
 use crate::caller::Caller;
 use crate::sound::words;
 use crate::world::World;
@@ -52,6 +54,16 @@ fn whatever_callers_do_each_call_is_one_letter_and_leaves_nothing_behind() {
         let letters = world.mailbox("alice").messages();
         let told: Vec<String> = letters.iter().map(|mail| mail.subject()).collect();
         assert_eq!(letters.len(), answered, "seed {seed}: {told:#?}");
+        let records = world.records();
+        assert_eq!(records.len(), answered, "seed {seed}: records of calls");
+        let of = |call_type| records.iter().filter(|record| record.call_type == call_type).count();
+        let voice = told.iter().filter(|subject| subject.starts_with("Voice Mail")).count();
+        let recorded = [CallType::CallAnsweringVoiceMessage, CallType::CallAnsweringMissedCall].map(of);
+        assert_eq!(recorded, [voice, answered - voice], "seed {seed}: {records:#?}");
+        let metrics = world.block_on(world.engine().metrics_text(None));
+        let counted = metrics.lines().filter(|line| line.starts_with("ringpost_calls_total{"));
+        let counted: f64 = counted.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum();
+        assert!((counted - answered as f64).abs() < 0.5, "seed {seed}: {counted} calls counted\n{metrics}");
         for mail in letters.iter().filter(|mail| mail.subject().starts_with("Voice Mail")) {
             assert!(mail.audio().seconds() >= 2.0, "seed {seed}: {} of {} s", mail.subject(), mail.audio().seconds());
         }

@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 
-.PHONY: run build test check peers explore bench bench-router bench-refresh bench-recycle prompts man
+.PHONY: run build test check peers explore mutants bench bench-router bench-refresh bench-recycle bench-replay prompts man
 
 run: build ## build, start the node with config/ as shipped
 	@target/release/ringpost serve
@@ -27,6 +27,9 @@ test: peers ## everything: unit, property, flows on virtual time, real calls
 explore: ## worlds drawn by lot, more than make test has: WORLDS=3000 FIRST=1000 make explore
 	WORLDS=$${WORLDS:-2000} FIRST=$${FIRST:-1000} cargo nextest run --locked --profile explore --test flows -E 'test(chance::)'
 
+mutants: ## faults put into the engine on purpose: exploration must find each within a minute
+	cargo test --locked --test mutations -- --ignored --nocapture
+
 bench: ## what a call costs; docs/PERFORMANCE.md keeps the figures
 	cargo bench --locked
 
@@ -38,6 +41,9 @@ bench-refresh: build ## how long a change of a large organisation takes; docs/PE
 
 bench-recycle: build ## calls while workers are replaced: none may fail
 	@benches/recycle/run
+
+bench-replay: build ## what a call costs whoever makes it, sipp or replay; docs/PERFORMANCE.md keeps the figures
+	@benches/replay/run
 
 prompts: ## render prompts/*/catalogue.toml to sound files (needs what docs/prompts.md names)
 	scripts/render-prompts

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mail_parser::{Message, MessageParser, MimeHeaders};
-use ringpost::engine::disk::{MemoryDisk, RealDisk};
+use ringpost::engine::MemoryDisk;
+use ringpost::engine::disk::RealDisk;
 use ringpost::mailbox::delivery::Event;
 use ringpost::mailbox::store::{Failure, Maildir, Security, SmtpSettings, SmtpStore};
 use ringpost::mailbox::{

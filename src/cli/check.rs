@@ -116,14 +116,14 @@ impl fmt::Display for Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::disk::MemoryDisk;
+    use crate::engine::MemoryDisk;
 
     const PLAN: &str = "[[dial_plan]]\nname = \"Lab\"\nnumber_of_digits_in_extension = 4\n";
 
     fn checked(files: &[(&str, &str)]) -> String {
         let disk = MemoryDisk::default();
         for (name, text) in files {
-            disk.append(Path::new(name)).unwrap().append(text.as_bytes()).unwrap();
+            disk.put(name, text.as_bytes()).unwrap();
         }
         match check(Arc::new(disk), Path::new("config"), HashMap::new()) {
             Ok(report) => report.to_string(),

@@ -20,6 +20,7 @@ pub(super) use options::Options;
 use super::Folders;
 use crate::directory::{DirectoryProvider, SourceFile};
 use crate::engine::disk::RealDisk;
+use crate::engine::placement::moderated_runtime;
 use crate::engine::provider::TomlFolder;
 use crate::engine::real::RealEnvironment;
 use crate::engine::{Beginning, Engine, Environment, ROUTER_PORT, SERVICE_PORT, WORKER_PORT};
@@ -31,6 +32,9 @@ use report::Played;
 /// Where an engine's world has node and replay: both on one machine, as the sample organisation expects it.
 const ENGINES_PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const ENGINES_PEER_PORT: u16 = 6060;
+
+/// A flood of messages is looked at so often: as exact as the times that are told.
+const LOOKS_EVERY: Duration = Duration::from_millis(1);
 
 /// A scenario with its files.
 struct Prepared {
@@ -120,7 +124,7 @@ fn on_the_network(
     fields: &[FieldFile],
 ) -> Result<Summary, Box<dyn Error>> {
     let environment: Arc<dyn Environment> = Arc::new(RealEnvironment::default());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = moderated_runtime(LOOKS_EVERY)?;
     let remote = options.to.as_deref().map(resolve).transpose()?;
     let local_ip = match (options.local_ip, remote) {
         (Some(ip), _) => ip,

@@ -2,13 +2,14 @@
 //! Knows: paths and octets. Must not: know what a file means. Every call may block: never call one on an Arbiter
 //! that carries calls.
 
-use std::collections::BTreeMap;
+mod memory;
+
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
 
+pub use memory::{Loss, MemoryDisk, Refused};
 use nix::fcntl::{Flock, FlockArg};
 
 /// A file system: the machine's ([`RealDisk`]) or one in memory ([`MemoryDisk`]).
@@ -213,178 +214,5 @@ impl DiskFile for fs::File {
 
     fn len(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
-    }
-}
-
-/// A file system in memory, shared by its clones. Everything written is at once durable.
-#[derive(Clone, Default)]
-pub struct MemoryDisk {
-    state: Arc<Mutex<MemoryState>>,
-}
-
-#[derive(Default)]
-struct MemoryState {
-    files: BTreeMap<PathBuf, Vec<u8>>,
-    /// Octets that may still be written; `None`: no limit.
-    room: Option<u64>,
-    refused: Option<Refused>,
-}
-
-/// What a disk in memory can be made to refuse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// No file can be created: too many are open.
-    NewFiles,
-    /// No file can be shortened.
-    Truncation,
-}
-
-impl MemoryDisk {
-    /// Refuses this from now on; `None`: nothing.
-    pub fn refuse(&self, what: Option<Refused>) {
-        self.with(|state| state.refused = what);
-    }
-
-    fn may(&self, what: Refused) -> io::Result<()> {
-        match self.with(|state| state.refused) == Some(what) {
-            true => Err(io::Error::other(format!("{what:?} refused"))),
-            false => Ok(()),
-        }
-    }
-
-    /// Lets only so many more octets be written: a disk that fills up.
-    pub fn set_room(&self, octets: Option<u64>) {
-        self.with(|state| state.room = octets);
-    }
-
-    /// The disk as it is at this moment, on its own from then on: what a machine finds after it was switched off here.
-    pub fn snapshot(&self) -> MemoryDisk {
-        let files = self.with(|state| state.files.clone());
-        MemoryDisk { state: Arc::new(Mutex::new(MemoryState { files, ..MemoryState::default() })) }
-    }
-
-    fn with<T>(&self, work: impl FnOnce(&mut MemoryState) -> T) -> T {
-        work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-fn missing(path: &Path) -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, format!("{}: no such file", path.display()))
-}
-
-impl Disk for MemoryDisk {
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.with(|state| state.files.get(path).cloned()).ok_or_else(|| missing(path))
-    }
-
-    fn append(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        self.with(|state| {
-            state.files.entry(path.to_owned()).or_default();
-        });
-        Ok(Box::new(MemoryFile { disk: self.clone(), path: path.to_owned() }))
-    }
-
-    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        if self.exists(path) {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        self.may(Refused::NewFiles)?;
-        self.append(path)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.with(|state| {
-            let moved: Vec<PathBuf> = state.files.keys().filter(|path| path.starts_with(from)).cloned().collect();
-            if moved.is_empty() {
-                return Err(missing(from));
-            }
-            for path in moved {
-                if let (Ok(rest), Some(bytes)) = (path.strip_prefix(from), state.files.remove(&path)) {
-                    let target = if rest.as_os_str().is_empty() { to.to_owned() } else { to.join(rest) };
-                    state.files.insert(target, bytes);
-                }
-            }
-            Ok(())
-        })
-    }
-
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.with(|state| state.files.remove(path)).map(drop).ok_or_else(|| missing(path))
-    }
-
-    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
-        self.with(|state| state.files.retain(|file, _| !file.starts_with(path)));
-        Ok(())
-    }
-
-    fn create_dir_all(&self, _path: &Path) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn list(&self, path: &Path) -> io::Result<Vec<String>> {
-        let mut names = self.with(|state| {
-            let below = state.files.keys().filter_map(|file| file.strip_prefix(path).ok());
-            let first = below.filter_map(|rest| rest.components().next());
-            first.map(|name| name.as_os_str().to_string_lossy().into_owned()).collect::<Vec<_>>()
-        });
-        names.dedup();
-        Ok(names)
-    }
-
-    fn exists(&self, path: &Path) -> bool {
-        self.with(|state| state.files.keys().any(|file| file.starts_with(path)))
-    }
-
-    fn length(&self, path: &Path) -> io::Result<u64> {
-        self.with(|state| state.files.get(path).map(|file| file.len() as u64)).ok_or_else(|| missing(path))
-    }
-
-    fn sync_dir(&self, _path: &Path) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn sync_all(&self, _path: &Path) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn available(&self, _path: &Path) -> io::Result<u64> {
-        Ok(self.with(|state| state.room).unwrap_or(u64::MAX))
-    }
-}
-
-struct MemoryFile {
-    disk: MemoryDisk,
-    path: PathBuf,
-}
-
-impl DiskFile for MemoryFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.disk.with(|state| {
-            if let Some(room) = &mut state.room {
-                *room = room.checked_sub(bytes.len() as u64).ok_or(io::ErrorKind::StorageFull)?;
-            }
-            let file = state.files.get_mut(&self.path).ok_or_else(|| missing(&self.path))?;
-            file.extend_from_slice(bytes);
-            Ok(())
-        })
-    }
-
-    fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.disk.may(Refused::Truncation)?;
-        self.disk.with(|state| {
-            let file = state.files.get_mut(&self.path).ok_or_else(|| missing(&self.path))?;
-            file.truncate(usize::try_from(length).unwrap_or(usize::MAX));
-            Ok(())
-        })
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        self.disk
-            .with(|state| state.files.get(&self.path).map(|file| file.len() as u64))
-            .ok_or_else(|| missing(&self.path))
     }
 }

@@ -21,7 +21,7 @@ pub mod virtual_;
 pub mod virtual_processes;
 pub mod worker;
 
-pub use disk::{Disk, DiskFile};
+pub use disk::{Disk, DiskFile, Loss, MemoryDisk, Refused};
 pub use engine::{Around, Beginning, Engine, EngineError, Files, Peer, ROUTER_PORT, SERVICE_PORT, WORKER_PORT};
 pub use environment::Environment;
 pub use impairment::Impairment;

@@ -2,18 +2,16 @@
 //! Knows: when a thread goes to sleep and is woken. Must not: know what it works at.
 //!
 //! As network cards do (interrupt moderation): a thread that is woken in quick succession sleeps a little first, so that
-//! what comes meanwhile is found together and costs one wake-up in place of many. A message waits at most [`PERIOD`]
+//! what comes meanwhile is found together and costs one wake-up in place of many. A message waits at most that period
 //! for it, and only under load.
 
 use std::time::{Duration, Instant};
 
-/// A thread under load is not woken more often than this.
-pub const PERIOD: Duration = Duration::from_millis(2);
 /// Load is judged over so many wake-ups: under load when they came within …
 const WINDOW: u32 = 32;
 /// … this (1,000 a second), until they take longer than …
 const MANY: Duration = Duration::from_millis(32);
-/// … this (250 a second, where a thread under load is woken 500 times).
+/// … this (250 a second, where a thread under load is woken at least 500 times).
 const FEW: Duration = Duration::from_millis(128);
 
 /// One thread's; asked each time it is about to wait for what comes next.
@@ -27,10 +25,11 @@ pub struct Moderation {
 }
 
 impl Moderation {
-    /// The thread has nothing to do at `now`; how long it rests before it looks for more.
-    pub fn park(&self, now: Instant) -> Option<Duration> {
+    /// The thread has nothing to do at `now`; how long it rests before it looks for more. A thread under load is not woken
+    /// more often than once a `period`.
+    pub fn park(&self, now: Instant, period: Duration) -> Option<Duration> {
         let busy = now.saturating_duration_since(self.woken?);
-        PERIOD.checked_sub(busy).filter(|rest| self.loaded && !rest.is_zero())
+        period.checked_sub(busy).filter(|rest| self.loaded && !rest.is_zero())
     }
 
     /// It was woken at `now`.
@@ -50,6 +49,8 @@ impl Moderation {
 mod tests {
     use super::*;
 
+    const PERIOD: Duration = Duration::from_millis(2);
+
     /// Lets messages come in bursts at a fixed distance for a while, each message 5 us of work; gives back how often
     /// the thread was woken, and the longest that a message waited for a thread at rest.
     fn wake_ups(
@@ -62,7 +63,7 @@ mod tests {
         let work = Duration::from_micros(5);
         let (mut now, mut wakes, mut longest, mut next) = (start, 0, Duration::ZERO, 0);
         while next < messages {
-            let rested = now + moderation.park(now).unwrap_or_default();
+            let rested = now + moderation.park(now, PERIOD).unwrap_or_default();
             longest = longest.max(rested.saturating_duration_since(comes(next).max(now)));
             now = rested.max(comes(next));
             moderation.unpark(now);
@@ -122,7 +123,7 @@ mod tests {
         for _ in 0..1000 {
             moderation.unpark(now);
             now += Duration::from_millis(3);
-            assert_eq!(moderation.park(now), None);
+            assert_eq!(moderation.park(now, PERIOD), None);
         }
     }
 }

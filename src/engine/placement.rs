@@ -2,11 +2,16 @@
 //! Knows: Arbiters. Must not: know what runs on them.
 
 use std::cell::RefCell;
-use std::time::Instant;
+use std::io;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use tokio::runtime::{Builder, Runtime};
 
 use super::moderation::Moderation;
+
+/// A flood of INVITEs is looked at so often.
+const REDIRECTING_PERIOD: Duration = Duration::from_millis(2);
 
 /// A place for actors.
 #[derive(Clone)]
@@ -48,13 +53,23 @@ impl Place {
     /// A thread that is not woken for every message when there are many ([`Moderation`]).
     fn moderated_thread() -> Place {
         let runtime = || {
-            let mut runtime = tokio::runtime::Builder::new_current_thread();
-            runtime.enable_all().on_thread_park(rest).on_thread_unpark(woken);
             // the same failure, and the same end, as of every other Arbiter's
-            runtime.build().unwrap_or_else(|error| panic!("no event loop for an Arbiter: {error}"))
+            let failed = |error| panic!("no event loop for an Arbiter: {error}");
+            moderated_runtime(REDIRECTING_PERIOD).unwrap_or_else(failed)
         };
         Place::Arbiter(Arbiter::with_tokio_rt(runtime).handle())
     }
+}
+
+/// An event loop for one thread, which is woken no more often than once a `period` when there is much to do
+/// ([`Moderation`]).
+pub fn moderated_runtime(period: Duration) -> io::Result<Runtime> {
+    let rest = move || {
+        let rest = MODERATION.with_borrow_mut(|moderation| moderation.park(Instant::now(), period));
+        rest.into_iter().for_each(std::thread::sleep);
+    };
+    let woken = || MODERATION.with_borrow_mut(|moderation| moderation.unpark(Instant::now()));
+    Builder::new_current_thread().enable_all().on_thread_park(rest).on_thread_unpark(woken).build()
 }
 
 impl Placement {
@@ -89,13 +104,4 @@ impl Placement {
 
 thread_local! {
     static MODERATION: RefCell<Moderation> = RefCell::default();
-}
-
-fn rest() {
-    let rest = MODERATION.with_borrow_mut(|moderation| moderation.park(Instant::now()));
-    rest.into_iter().for_each(std::thread::sleep);
-}
-
-fn woken() {
-    MODERATION.with_borrow_mut(|moderation| moderation.unpark(Instant::now()));
 }

@@ -61,16 +61,14 @@ impl DirectoryProvider for TomlFolder {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
 
     use super::*;
-    use crate::engine::disk::MemoryDisk;
+    use crate::engine::MemoryDisk;
 
     fn folder(files: &[(&str, &[u8])]) -> TomlFolder {
         let disk = MemoryDisk::default();
         for (name, bytes) in files {
-            let mut file = disk.create_new(Path::new(name)).unwrap();
-            file.append(bytes).unwrap();
+            disk.put(name, bytes).unwrap();
         }
         TomlFolder::new(Arc::new(disk), PathBuf::from("config/directory"))
     }

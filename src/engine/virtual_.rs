@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::DuplexStream;
-use tokio::time::Sleep;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, Sleep};
 
 use super::disk::{Disk, MemoryDisk};
 use super::environment::{
@@ -33,7 +34,9 @@ pub struct VirtualEnvironment {
     processes: VirtualProcesses,
     /// The address a node in this world names as its own.
     home: IpAddr,
-    born: tokio::time::Instant,
+    born: Instant,
+    /// Whose clock it is, also for those who ask from outside.
+    runtime: Handle,
 }
 
 struct World {
@@ -53,19 +56,15 @@ struct World {
 struct Inbox {
     queue: VecDeque<(SocketAddr, Vec<u8>)>,
     /// By the time of arrival, and the order in which it was sent.
-    on_the_way: BTreeMap<(tokio::time::Instant, u64), (SocketAddr, Vec<u8>)>,
+    on_the_way: BTreeMap<(Instant, u64), (SocketAddr, Vec<u8>)>,
     reader: Option<Waker>,
     /// Wakes the reader when the next datagram arrives.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl Inbox {
-    /// Takes in what has arrived by now; when the next one arrives.
-    fn arrive(&mut self) -> Option<tokio::time::Instant> {
-        if self.on_the_way.is_empty() {
-            return None;
-        }
-        let now = tokio::time::Instant::now();
+    /// Takes in what has arrived by `now`; when the next one arrives.
+    fn arrive(&mut self, now: Instant) -> Option<Instant> {
         while let Some(first) = self.on_the_way.first_entry() {
             if first.key().0 > now {
                 return Some(first.key().0);
@@ -124,7 +123,8 @@ impl VirtualEnvironment {
             disk: MemoryDisk::default(),
             processes: VirtualProcesses::default(),
             home,
-            born: tokio::time::Instant::now(),
+            born: Instant::now(),
+            runtime: Handle::current(),
         }
     }
 
@@ -178,6 +178,11 @@ impl VirtualEnvironment {
         Ok(ours)
     }
 
+    fn clock(&self) -> Instant {
+        let _here = self.runtime.enter();
+        Instant::now()
+    }
+
     fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -217,7 +222,7 @@ impl Environment for VirtualEnvironment {
     fn wall(&self) -> jiff::Timestamp {
         // 2026-01-01T00:00:00Z plus the virtual time that has passed
         let epoch = jiff::Timestamp::constant(1_767_225_600, 0);
-        let passed = jiff::SignedDuration::try_from(self.born.elapsed()).unwrap_or(jiff::SignedDuration::ZERO);
+        let passed = jiff::SignedDuration::try_from(self.clock() - self.born).unwrap_or(jiff::SignedDuration::ZERO);
         epoch.checked_add(passed).unwrap_or(epoch)
     }
 
@@ -301,13 +306,15 @@ struct VirtualSocket {
 
 impl VirtualSocket {
     fn take(&self) -> Option<(SocketAddr, Vec<u8>)> {
+        let now = self.environment.clock();
         let mut world = self.environment.world();
         let inbox = world.datagrams.get_mut(&self.local)?;
-        inbox.arrive();
+        inbox.arrive(now);
         inbox.queue.pop_front()
     }
 
     fn put(&self, bytes: &[u8], to: SocketAddr) {
+        let now = self.environment.clock();
         let mut world = self.environment.world();
         let from = match self.local.ip().is_unspecified() {
             true => SocketAddr::new(self.environment.home, self.local.port()),
@@ -319,7 +326,7 @@ impl VirtualSocket {
         match links.get_mut(&(from.ip(), to.ip())) {
             None => inbox.queue.push_back((from, bytes.to_vec())),
             Some(link) => {
-                for at in link.pass(tokio::time::Instant::now().into_std(), bytes.len()) {
+                for at in link.pass(now.into_std(), bytes.len()) {
                     *sent += 1;
                     inbox.on_the_way.insert((at.into(), *sent), (from, bytes.to_vec()));
                 }
@@ -341,9 +348,10 @@ impl DatagramSocket for VirtualSocket {
     }
 
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let now = self.environment.clock();
         let mut world = self.environment.world();
         let Some(inbox) = world.datagrams.get_mut(&self.local) else { return Poll::Ready(Ok(())) };
-        let next = inbox.arrive();
+        let next = inbox.arrive(now);
         if !inbox.queue.is_empty() {
             return Poll::Ready(Ok(()));
         }

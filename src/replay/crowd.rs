@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::call::{Call, Command, Event, Shared};
+use super::call::{self, Call, Command, Event, Shared};
 use super::message;
 use super::outcome::Outcome;
 use super::scenario::{Keyword, Part, Scenario, Side, What};
@@ -63,6 +63,7 @@ impl Crowd {
         variables: &BTreeMap<String, String>,
         seed: u64,
     ) -> Crowd {
+        let scenario = Rc::new(settled(&scenario, &setup));
         let mut shared = Shared::default();
         for (at, name) in scenario.names.variables().iter().enumerate() {
             if let Some(value) = variables.get(name).filter(|_| scenario.names.is_global(Variable(at))) {
@@ -237,6 +238,17 @@ impl Crowd {
         self.calls.remove(&outcome.number);
         self.past.push_back((now + REMEMBERED, outcome.call_id.clone()));
     }
+}
+
+/// A scenario whose messages have in them what is the same for all calls.
+fn settled(scenario: &Scenario, setup: &Setup) -> Scenario {
+    let mut scenario = scenario.clone();
+    for step in &mut scenario.steps {
+        if let What::Send(sending) = &mut step.what {
+            sending.message = sending.message.settled(|keyword| call::settled(keyword, setup));
+        }
+    }
+    scenario
 }
 
 /// Whether its messages name a port that is another one for each call.

@@ -66,24 +66,25 @@ impl Line {
         }
     }
 
-    /// What waits already, at most a batch.
-    pub fn take(&mut self, mut take: impl FnMut(Arrival)) {
+    /// What waits already, at most a batch; whether there may be more.
+    pub fn take(&mut self, mut take: impl FnMut(Arrival)) -> bool {
         match self {
             Line::Datagrams { socket, buffer } => {
                 for _ in 0..BATCH {
                     // an error is "nothing more", or the report of a datagram that found nobody
-                    let Ok((length, from)) = socket.try_receive(buffer) else { return };
+                    let Ok((length, from)) = socket.try_receive(buffer) else { return false };
                     let text = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default());
                     take(Arrival::Message(text.into_owned(), from));
                 }
             }
             Line::Connections(connections) => {
                 for _ in 0..BATCH {
-                    let Ok(arrival) = connections.arrivals.try_recv() else { return };
+                    let Ok(arrival) = connections.arrivals.try_recv() else { return false };
                     take(arrival);
                 }
             }
         }
+        true
     }
 
     /// Waits until something has come, and gives back what the waiting itself took.
@@ -115,11 +116,11 @@ impl Line {
     }
 
     /// Sends, or says why it cannot.
-    pub fn send(&mut self, bytes: Vec<u8>, to: SocketAddr) -> Result<(), String> {
+    pub fn send(&mut self, bytes: &[u8], to: SocketAddr) -> Result<(), String> {
         match self {
-            Line::Datagrams { socket, .. } => socket.send(&bytes, to).map_err(|error| error.to_string()),
+            Line::Datagrams { socket, .. } => socket.send(bytes, to).map_err(|error| error.to_string()),
             Line::Connections(connections) => match connections.writers.get(&to) {
-                Some(writer) => writer.send(bytes).map_err(|_| format!("the connection to {to} is closed")),
+                Some(writer) => writer.send(bytes.to_vec()).map_err(|_| format!("the connection to {to} is closed")),
                 None => Err(format!("there is no connection to {to}")),
             },
         }

@@ -33,13 +33,16 @@ pub fn first_line(message: &str) -> &str {
 
 /// The lines of a header, each with its name, and with those that continue it.
 pub fn header_lines<'m>(message: &'m str, name: &str) -> impl Iterator<Item = &'m str> {
-    let head = message.split("\r\n\r\n").next().unwrap_or_default();
     let short = SHORT.iter().find(|(long, _)| long.eq_ignore_ascii_case(name)).map(|(_, short)| *short);
-    let name = name.to_owned();
-    unfolded(head).skip(1).filter(move |line| {
-        let found = line.split(':').next().unwrap_or_default().trim_end();
-        found.eq_ignore_ascii_case(&name) || short.is_some_and(|short| found.eq_ignore_ascii_case(short))
-    })
+    let is_called = |line: &str, name: &str| {
+        let rest =
+            line.get(name.len()..).filter(|_| line.as_bytes()[..name.len()].eq_ignore_ascii_case(name.as_bytes()));
+        rest.is_some_and(|rest| rest.trim_start_matches([' ', '\t']).starts_with(':'))
+    };
+    unfolded(message)
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter(move |line| is_called(line, name) || short.is_some_and(|short| is_called(line, short)))
 }
 
 /// What a header says, the first of its name.
@@ -113,9 +116,9 @@ pub fn audio_address(message: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(media.or(session)?, port?)).filter(|at| at.port() != 0)
 }
 
-/// Lines of a header, where one that begins with a blank belongs to the one before.
-fn unfolded(head: &str) -> impl Iterator<Item = &str> {
-    let mut rest = head;
+/// Lines, where one that begins with a blank belongs to the one before.
+fn unfolded(message: &str) -> impl Iterator<Item = &str> {
+    let mut rest = message;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;

@@ -1,7 +1,7 @@
 //! Plays the calls of a scenario: messages, packets and time between the environment and the crowd of calls.
 //! Knows: sockets, tokio's clock. Must not: decide what a call does.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -46,7 +46,9 @@ pub struct Player {
     crowd: Crowd,
     sounds: Sounds,
     local_media: std::net::IpAddr,
-    voices: BTreeMap<u64, Voice>,
+    voices: HashMap<u64, Voice>,
+    /// Those that say something, or echo.
+    busy: BTreeSet<u64>,
     sockets: HashMap<u16, MediaEnd>,
     ladders: Option<HashMap<u64, Vec<Passed>>>,
     began: Instant,
@@ -75,7 +77,8 @@ impl Player {
             crowd,
             sounds,
             local_media,
-            voices: BTreeMap::new(),
+            voices: HashMap::new(),
+            busy: BTreeSet::new(),
             sockets: HashMap::new(),
             ladders: None,
             began,
@@ -93,8 +96,7 @@ impl Player {
         let mut next_progress = self.began + Duration::from_secs(1);
         let mut is_stopped = false;
         loop {
-            self.line.take(|arrival| arrivals.push(arrival));
-            let more_may_come = !arrivals.is_empty();
+            let more_may_come = self.line.take(|arrival| arrivals.push(arrival));
             for arrival in arrivals.drain(..) {
                 self.arrived(arrival, &mut orders);
                 self.obey(&mut orders, &mut terms);
@@ -131,9 +133,15 @@ impl Player {
     }
 
     fn deadline(&self, next_progress: Instant) -> Instant {
-        let voices = self.voices.values().filter_map(Voice::deadline);
-        let echo = self.voices.values().any(|voice| voice.echoes).then(|| self.environment.now() + ECHO_EVERY);
-        voices.chain(self.crowd.deadline()).chain(echo).chain([next_progress]).min().unwrap_or(next_progress)
+        let busy = || self.busy.iter().filter_map(|number| self.voices.get(number));
+        let echo = busy().any(|voice| voice.echoes).then(|| self.environment.now() + ECHO_EVERY);
+        busy()
+            .filter_map(Voice::deadline)
+            .chain(self.crowd.deadline())
+            .chain(echo)
+            .chain([next_progress])
+            .min()
+            .unwrap_or(next_progress)
     }
 
     fn arrived(&mut self, arrival: Arrival, orders: &mut Vec<Ordered>) {
@@ -157,7 +165,7 @@ impl Player {
     fn obey(&mut self, orders: &mut Vec<Ordered>, terms: &mut Terms) {
         for (number, command) in orders.drain(..) {
             match command {
-                Command::Send(bytes, to) => self.send(number, bytes, to, terms),
+                Command::Send(text, to) => self.send(number, &text, to, terms),
                 Command::Media(order) => self.media(number, order, terms),
                 Command::Note { warning, text } => (terms.note)(warning, &text),
                 Command::Run(command) => {
@@ -172,19 +180,20 @@ impl Player {
         }
     }
 
-    fn send(&mut self, number: u64, bytes: Vec<u8>, to: SocketAddr, terms: &mut Terms) {
+    fn send(&mut self, number: u64, text: &str, to: SocketAddr, terms: &mut Terms) {
         if let Some(ladders) = &mut self.ladders {
             let at = self.environment.now() - self.began;
-            keep(ladders, number, at, true, &String::from_utf8_lossy(&bytes));
+            keep(ladders, number, at, true, text);
         }
         self.summary.messages_sent += 1;
-        if let Err(why) = self.line.send(bytes, to) {
+        if let Err(why) = self.line.send(text.as_bytes(), to) {
             (terms.note)(true, &format!("call {number}: cannot send to {to}: {why}"));
         }
     }
 
     fn ended(&mut self, outcome: Outcome, terms: &mut Terms) {
         let number = outcome.number;
+        self.busy.remove(&number);
         if self.voices.remove(&number).is_some() {
             let port = self.crowd.media_port(number);
             let last = self.sockets.get_mut(&port).is_some_and(|end| {
@@ -231,6 +240,9 @@ impl Player {
             MediaOrder::Keys(keys) => voice.press(now, &keys),
             MediaOrder::Echo(on) => voice.echoes = on,
         }
+        if voice.is_busy() {
+            self.busy.insert(number);
+        }
     }
 
     fn open(&mut self, number: u64) -> std::io::Result<()> {
@@ -248,7 +260,9 @@ impl Player {
 
     /// Sends every packet that is due; what came meanwhile is echoed or forgotten.
     fn send_audio(&mut self, now: Instant) {
-        for (number, voice) in &mut self.voices {
+        let mut quiet = Vec::new();
+        for number in &self.busy {
+            let Some(voice) = self.voices.get_mut(number) else { continue };
             if !voice.echoes && voice.deadline().is_none_or(|at| at > now) {
                 continue;
             }
@@ -269,7 +283,11 @@ impl Player {
                     self.summary.packets_sent += 1;
                 }
             }
+            if !voice.is_busy() {
+                quiet.push(*number);
+            }
         }
+        quiet.iter().for_each(|number| _ = self.busy.remove(number));
     }
 }
 

@@ -84,6 +84,11 @@ impl Voice {
         }
     }
 
+    /// Whether it says something, or will; or echoes.
+    pub fn is_busy(&self) -> bool {
+        self.echoes || self.next.is_some()
+    }
+
     /// When [`Voice::packet`] is due.
     pub fn deadline(&self) -> Option<Instant> {
         self.next

@@ -218,7 +218,9 @@ impl Seen {
         let mut tshark = Command::new("tshark");
         tshark.arg("-r").arg(&self.file).args(["-Y", filter, "-T", "fields"]);
         for transport in ["udp", "tcp"] {
-            tshark.args(["-d", &format!("{transport}.port=={},sip", self.sip_port)]);
+            // call router, UM service and worker: their ports may mean something else to it
+            let (first, last) = (self.sip_port, self.sip_port + 2);
+            tshark.args(["-d", &format!("{transport}.port=={first}-{last},sip")]);
         }
         for field in fields {
             tshark.args(["-e", field]);

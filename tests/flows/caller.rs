@@ -14,9 +14,11 @@ use crate::sip::Sip;
 use crate::world::World;
 
 mod line;
+mod persistence;
 mod sounding;
 
 pub use line::{Line, Way, whole_messages};
+pub use persistence::Answers;
 
 /// Longer than any timer of SIP.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -43,6 +45,8 @@ pub struct Caller {
     ack: Option<Sip>,
     last: Option<(Duration, Sip)>,
     over: bool,
+    /// Its INVITE was, by a 200.
+    is_answered: bool,
 }
 
 impl Caller {
@@ -75,6 +79,7 @@ impl Caller {
             ack: None,
             last: None,
             over: false,
+            is_answered: false,
         }
     }
 
@@ -299,6 +304,7 @@ impl Caller {
     pub fn vanish(&mut self) {
         self.over = true;
         self.media().open = false;
+        self.line.borrow_mut().persistence = None;
     }
 
     /// Agrees to the node's BYE if one has come; says that the call lives to who asks (OPTIONS).
@@ -316,6 +322,14 @@ impl Caller {
 
     pub fn is_over(&self) -> bool {
         self.over
+    }
+
+    pub fn is_answered(&self) -> bool {
+        self.is_answered
+    }
+
+    pub fn call_id(&self) -> &str {
+        &self.call_id
     }
 
     /// The request sent last once more, as if its answer had been lost.
@@ -448,6 +462,9 @@ impl Caller {
     pub fn send_as_is(&mut self, message: &Sip) {
         let mut line = self.line.borrow_mut();
         self.world.ladder().sent(self.world.now(), &line.name, message);
+        if let Some(persistence) = &mut line.persistence {
+            persistence.sent(self.world.now(), message);
+        }
         line.way.send(&self.world, &message.to_bytes());
     }
 }

@@ -1,10 +1,14 @@
 //! Calls nobody would think of: what callers do is drawn by lot. Whatever it was, each call that was answered is one
 //! letter, and nothing is left of it.
 
+mod keys;
+mod links;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use ringpost::engine::Loss;
 use ringpost::records::CallType;
 
 use crate::caller::Caller;
@@ -88,12 +92,13 @@ fn a_power_failure_in_the_midst_of_it_all_costs_and_doubles_no_letter() {
             let id = |file: &Path| file.iter().nth(1).map(|id| format!("{}@um.example.test", id.to_string_lossy()));
             delivered.chain(world.spooled().iter().filter_map(|file| id(file))).collect()
         };
+        let loss = [Loss::Process, Loss::Power, Loss::Torn(seed), Loss::Torn(seed + 1)][lots.below(4)];
         let known = ids(&world);
         drop(callers);
-        let world = world.power_failure();
+        let world = world.power_failure(loss);
         world.seconds(30);
         let letters: Vec<String> = world.mailbox("alice").messages().iter().map(|mail| mail.message_id()).collect();
-        assert_eq!(letters.len(), known.len(), "seed {seed}: a letter came twice, or not");
+        assert_eq!(letters.len(), known.len(), "seed {seed}: {loss:?}: a letter came twice, or not");
         assert_eq!(letters.into_iter().collect::<BTreeSet<_>>(), known, "seed {seed}");
         world.assert_idle();
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ringpost::engine::Loss;
 use ringpost::mailbox::store::DeliveryError;
 
 use crate::sound::{speech, words};
@@ -72,7 +73,7 @@ fn a_message_nobody_took_for_five_days_is_parked_not_dropped() {
     world.seconds(3 * 3600);
     assert!(world.status().problems.is_empty(), "three hours are not unusual");
     let trouble = world.trouble().clone();
-    let world = world.restarted(Duration::from_secs(5 * 24 * 3600), |begin| begin.trouble = trouble);
+    let world = world.restarted(Loss::Power, Duration::from_secs(5 * 24 * 3600), |begin| begin.trouble = trouble);
     world.seconds(60);
     assert_eq!(world.status().problems.len(), 1, "{:?}", world.status());
     assert!(world.spooled().iter().any(|file| file.starts_with("failed") && file.ends_with("audio.pcm")));

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ringpost::engine::disk::{Disk, Refused};
+use ringpost::engine::{Disk, Loss, Refused};
 use ringpost::mailbox::store::DeliveryError;
 
 use crate::sound::{long_speech, speech, words};
@@ -194,13 +194,13 @@ fn a_letter_delivered_but_not_yet_let_go_is_not_delivered_again() {
     caller.expect(200);
     caller.hear_tone().say(&speech()).hang_up();
     world.seconds(1);
-    let before = world.disk().snapshot();
+    let before = world.disk().after(Loss::Power);
     world.trouble().is_over();
     world.seconds(60);
     world.mailbox("alice").only_message();
     // the spool as it was, the mailbox as it is
     for file in spool_files(&before).into_iter().map(|file| Path::new("spool").join(file)) {
-        world.disk().create_new(&file).and_then(|mut new| new.append(&before.read(&file)?)).unwrap();
+        world.disk().put(&file, &before.read(&file).unwrap()).unwrap();
     }
     world.seconds(90);
     world.mailbox("alice").only_message();
@@ -220,5 +220,5 @@ fn a_call_cut_off_before_two_seconds_is_a_missed_call_after_the_restart() {
 
 fn fails(world: World, callers: Vec<crate::caller::Caller>) -> World {
     drop(callers);
-    world.power_failure()
+    world.power_failure(Loss::Power)
 }

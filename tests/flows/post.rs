@@ -93,6 +93,10 @@ impl Mail {
         self.message().body_text(0).unwrap_or_default().into_owned()
     }
 
+    pub fn call_id(&self) -> String {
+        self.header("X-CallID").unwrap_or_default()
+    }
+
     pub fn message_id(&self) -> String {
         self.message().message_id().unwrap_or_default().to_owned()
     }

@@ -1,6 +1,7 @@
 //! Components go out of service and come back: what gateways are told, and what becomes of calls.
 
 use ringpost::components::{Component, ComponentState, Requester};
+use ringpost::engine::Loss;
 
 use crate::sound::speech;
 use crate::world::{ROUTER_PORT, SERVICE_PORT, World};
@@ -51,7 +52,7 @@ fn a_call_goes_on_when_its_server_goes_out_of_service_and_the_state_outlives_the
     world.mailbox("alice").only_message();
     world.seconds(60);
     assert!(drained(&world));
-    let world = world.power_failure();
+    let world = world.power_failure(Loss::Power);
     world.gateway().call_for_alice().dial().expect(503);
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ringpost::components::{Component, ComponentState, Requester};
+use ringpost::engine::Loss;
 use ringpost::store::{Change, Shelf, Store};
 
 use crate::sound::speech;
@@ -125,6 +126,6 @@ fn a_component_state_that_cannot_be_read_is_a_problem_until_somebody_sets_one() 
         .unwrap();
     assert!(world.status().problems.is_empty());
     // and it is forgotten for good
-    let world = world.power_failure();
+    let world = world.power_failure(Loss::Power);
     assert!(world.status().problems.is_empty());
 }

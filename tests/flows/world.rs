@@ -12,10 +12,9 @@ use std::time::Duration;
 use ringpost::actors::um_service::WorkerStatus;
 use ringpost::admin::status::{Load, NodeStatus};
 use ringpost::directory::SourceFile;
-use ringpost::engine::disk::{Disk, MemoryDisk};
 use ringpost::engine::virtual_::VirtualEnvironment;
 use ringpost::engine::virtual_processes::VirtualProcesses;
-use ringpost::engine::{self, Engine, Files, Node, Processes};
+use ringpost::engine::{self, Disk, Engine, Files, Loss, MemoryDisk, Node, Processes};
 pub use ringpost::engine::{ROUTER_PORT, SERVICE_PORT, WORKER_PORT};
 use ringpost::mailbox::Spool;
 use ringpost::mailbox::spool::SpoolStatus;
@@ -36,7 +35,7 @@ pub const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// How far the clock is turned at once; what arrives is looked at after each.
 const STEP: Duration = Duration::from_millis(5);
-/// With nobody on the line.
+/// With nobody who could say something.
 const QUIET_STEP: Duration = Duration::from_millis(100);
 
 /// The world; clones are the same one.
@@ -150,15 +149,15 @@ impl World {
         self.0.node.set(SocketAddr::new(self.node().ip(), self.current_worker().port));
     }
 
-    /// The power fails at this moment, and comes back an hour later: a new node on the disk as it was.
-    pub fn power_failure(self) -> World {
-        self.restarted(Duration::from_secs(3600), |_| {})
+    /// The power fails at this moment, and comes back an hour later: a new node on what is left of the disk.
+    pub fn power_failure(self, loss: Loss) -> World {
+        self.restarted(loss, Duration::from_secs(3600), |_| {})
     }
 
     /// The same, so much later.
-    pub fn restarted(self, later: Duration, change: impl FnOnce(&mut Beginning)) -> World {
+    pub fn restarted(self, loss: Loss, later: Duration, change: impl FnOnce(&mut Beginning)) -> World {
         let before = self.0.engine.beginning();
-        let (disk, seed, remembered) = (self.disk().snapshot(), before.seed + 1000, before.remembered.clone());
+        let (disk, seed, remembered) = (self.disk().after(loss), before.seed + 1000, before.remembered.clone());
         let age = self.now() + later;
         drop(self);
         World::with(|beginning| {
@@ -204,9 +203,10 @@ impl World {
     fn step(&self, end: Duration) {
         let lines = self.lines();
         for line in &lines {
-            line.borrow_mut().transmit(self.now());
+            line.borrow_mut().transmit(self.now(), &self.0.ladder);
         }
-        let step = if lines.is_empty() { QUIET_STEP } else { STEP };
+        let speaks = lines.iter().any(|line| line.borrow().media.open);
+        let step = if speaks { STEP } else { QUIET_STEP };
         let pause = step.min(end.saturating_sub(self.now())).max(Duration::from_millis(1));
         let now = self.0.engine.run(pause);
         self.0.now.set(now);
@@ -360,6 +360,7 @@ pub fn spool_files(disk: &MemoryDisk) -> Vec<PathBuf> {
 impl Drop for Inner {
     fn drop(&mut self) {
         if std::thread::panicking() {
+            eprintln!("--- the world of seed {} ---", self.engine.beginning().seed);
             self.ladder.print();
         }
     }
@@ -385,7 +386,7 @@ impl Beginning {
     }
 
     pub fn file(&mut self, path: &str, bytes: &[u8]) {
-        self.disk.create_new(path.as_ref()).and_then(|mut file| file.append(bytes)).unwrap();
+        self.disk.put(path, bytes).unwrap();
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::admin::command::{Force, Step};
 use crate::admin::settings::{Change, Edit, Value};
-use crate::engine::disk::MemoryDisk;
+use crate::engine::MemoryDisk;
 
 const PLANS: &str = include_str!("../../../config/directory/dial-plans.toml");
 const GATEWAYS: &str = include_str!("../../../config/directory/gateways.toml");
@@ -21,7 +21,7 @@ fn world() -> World {
     let disk = MemoryDisk::default();
     for (name, text) in [("dial-plans", PLANS), ("gateways", GATEWAYS), ("mailboxes", MAILBOXES)] {
         let path = format!("d/{name}.toml");
-        disk.create_new(Path::new(&path)).unwrap().append(text.as_bytes()).unwrap();
+        disk.put(&path, text.as_bytes()).unwrap();
     }
     let node = ThisNode {
         name: "um1.example.test".to_owned(),

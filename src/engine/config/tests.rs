@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::disk::MemoryDisk;
+use crate::engine::MemoryDisk;
 
 fn load(text: &str, environment: &[(&str, &str)]) -> Result<NodeConfig, String> {
     let environment = environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
@@ -291,7 +291,7 @@ fn the_file_is_read_from_the_configuration_folder() {
     let read = |disk: &MemoryDisk| NodeConfig::read(disk, Path::new("config"), HashMap::new());
     let missing = read(&disk).unwrap_err();
     assert!(missing[0].to_string().starts_with("config/ringpost.toml: cannot be read: "), "{}", missing[0]);
-    disk.append(Path::new("config/ringpost.toml")).unwrap().append(b"max_calls_allowed = 7").unwrap();
+    disk.put("config/ringpost.toml", b"max_calls_allowed = 7").unwrap();
     assert_eq!(read(&disk).unwrap().max_calls_allowed, 7);
     disk.append(Path::new("config/ringpost.toml")).unwrap().append(b"\xff").unwrap();
     assert_eq!(read(&disk).unwrap_err()[0].to_string(), "config/ringpost.toml: is not UTF-8 text");
@@ -302,7 +302,7 @@ fn a_password_file_gives_its_first_line() {
     let disk = MemoryDisk::default();
     let password = Password::File(PathBuf::from("config/secret"));
     assert!(password.reveal(&disk).is_err());
-    disk.append(Path::new("config/secret")).unwrap().append(b"open sesame\r\n").unwrap();
+    disk.put("config/secret", b"open sesame\r\n").unwrap();
     assert_eq!(password.reveal(&disk).unwrap().expose(), "open sesame");
 }
 

@@ -12,13 +12,10 @@ use mail_parser::{MessageParser, MimeHeaders};
 
 use super::tests::{details, now};
 use super::*;
+use crate::engine::{Loss, MemoryDisk};
 use crate::mailbox::message::Composer;
 use crate::mailbox::store::Maildir;
 use crate::mailbox::{Courier, Importance, Sensitivity};
-
-mod disk;
-
-use disk::{CrashDisk, Loss};
 
 const SECOND: usize = 8;
 const TWO_SECONDS: Duration = Duration::from_millis(2);
@@ -166,7 +163,7 @@ impl<'l> Call<'l> {
     }
 }
 
-fn open(disk: &CrashDisk) -> Result<(Spool, Courier, Maildir), SpoolError> {
+fn open(disk: &MemoryDisk) -> Result<(Spool, Courier, Maildir), SpoolError> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let spool = Spool::open(disk.clone(), "var/spool".into())?;
     let maildir = Maildir::open(disk, "var/mail".into()).during("open", Path::new("var/mail"))?;
@@ -186,7 +183,7 @@ fn deliver(spool: &Spool, courier: &Courier, maildir: &Maildir, id: &EntryId) ->
 }
 
 /// Everything that can happen to a message. An error ends the call it happens to, as a crash ends all of them.
-fn life(disk: &CrashDisk, ledger: &mut Ledger) {
+fn life(disk: &MemoryDisk, ledger: &mut Ledger) {
     let Ok((spool, courier, maildir)) = open(disk) else { return };
     let _ = sends_after_recording_again(&spool, ledger);
     let _ = continues_and_sends(&spool, ledger);
@@ -272,7 +269,7 @@ fn delivers(spool: &Spool, courier: &Courier, maildir: &Maildir) -> Result<(), S
 }
 
 /// A node starts, recovers, and delivers all there is.
-fn next_life(disk: &CrashDisk) -> Result<(), String> {
+fn next_life(disk: &MemoryDisk) -> Result<(), String> {
     let text = |error: SpoolError| error.to_string();
     let (spool, courier, maildir) = open(disk).map_err(text)?;
     let recovered = spool.recover(TWO_SECONDS, now()).map_err(text)?;
@@ -293,14 +290,14 @@ fn next_life(disk: &CrashDisk) -> Result<(), String> {
 }
 
 /// The owner opens her mailbox: what is new is now read.
-fn read_mail(disk: &CrashDisk) {
+fn read_mail(disk: &MemoryDisk) {
     for name in disk.list(Path::new("var/mail/alice/new")).unwrap() {
         let new = Path::new("var/mail/alice/new").join(&name);
         disk.rename(&new, &Path::new("var/mail/alice/cur").join(format!("{name}:2,S"))).unwrap();
     }
 }
 
-fn check(disk: &CrashDisk, ledger: &Ledger, what: &str) {
+fn check(disk: &MemoryDisk, ledger: &Ledger, what: &str) {
     let mut mails: BTreeMap<String, Vec<Vec<i16>>> = BTreeMap::new();
     for folder in ["var/mail/alice/new", "var/mail/alice/cur"] {
         for name in disk.list(Path::new(folder)).unwrap() {
@@ -342,8 +339,8 @@ fn check(disk: &CrashDisk, ledger: &Ledger, what: &str) {
 }
 
 /// Lives until the crash and comes back with what the loss leaves.
-fn live_and_crash(at: usize, loss: Loss) -> (CrashDisk, Ledger, bool) {
-    let disk = CrashDisk::default();
+fn live_and_crash(at: usize, loss: Loss) -> (MemoryDisk, Ledger, bool) {
+    let disk = MemoryDisk::default();
     let mut ledger = Ledger { kernel_survives: loss == Loss::Process, ..Ledger::default() };
     disk.crash_at(at);
     life(&disk, &mut ledger);
@@ -408,7 +405,7 @@ fn no_second_crash_during_recovery_or_delivery_does_either() {
 #[test]
 fn no_single_failure_of_the_disk_loses_or_doubles_a_message() {
     for at in 0.. {
-        let disk = CrashDisk::default();
+        let disk = MemoryDisk::default();
         let mut ledger = Ledger { kernel_survives: true, ..Ledger::default() };
         disk.fail_at(at);
         life(&disk, &mut ledger);

@@ -2,7 +2,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::engine::disk::{MemoryDisk, RealDisk, Refused};
+use crate::engine::disk::RealDisk;
+use crate::engine::{MemoryDisk, Refused};
 use crate::mailbox::call::{Caller, Importance, Recipient, Sensitivity};
 
 pub(super) const TWO_SECONDS: Duration = Duration::from_secs(2);
@@ -47,12 +48,14 @@ fn speech(samples: usize) -> Vec<i16> {
     (0..samples).map(|n| (n % 251) as i16 - 125).collect()
 }
 
-fn write(disk: &MemoryDisk, path: &str, bytes: &[u8]) {
-    let path = Path::new(path);
-    if disk.exists(path) {
-        disk.remove_file(path).unwrap();
+fn assert_empty(disk: &MemoryDisk) {
+    for place in ["recording", "ready", "failed", "erased"] {
+        assert_eq!(disk.list(&Path::new("var/spool").join(place)).unwrap(), [""; 0], "{place}");
     }
-    disk.append(path).unwrap().append(bytes).unwrap();
+}
+
+fn write(disk: &MemoryDisk, path: &str, bytes: &[u8]) {
+    disk.put(path, bytes).unwrap();
 }
 
 #[test]
@@ -96,7 +99,7 @@ fn discarded_recording_leaves_nothing() {
     let mut recording = spool.begin(details("m1")).unwrap();
     recording.append(&speech(30_000)).unwrap();
     recording.discard().unwrap();
-    assert!(!disk.exists(Path::new("var/spool")), "{:?}", disk.list(Path::new("var/spool")));
+    assert_empty(&disk);
     assert!(spool.recover(TWO_SECONDS, now()).unwrap().finished.is_empty());
 }
 
@@ -151,7 +154,7 @@ fn begin_on_a_full_disk_leaves_nothing_behind() {
     disk.set_room(Some(5));
     assert!(spool.begin(details("m1")).is_err());
     disk.set_room(None);
-    assert!(!disk.exists(Path::new("var/spool/recording")));
+    assert_eq!(disk.list(Path::new("var/spool/recording")).unwrap(), [""; 0]);
     spool.begin(details("m1")).unwrap();
 }
 
@@ -315,7 +318,7 @@ fn delivered_message_is_gone_and_its_folder_with_it() {
     let (disk, spool) = memory();
     spool.begin(details("m1")).unwrap().finish(0, now()).unwrap();
     spool.delivered(&id("m1")).unwrap();
-    assert!(!disk.exists(Path::new("var/spool")));
+    assert_empty(&disk);
     assert!(matches!(spool.delivered(&id("m1")), Err(SpoolError::NotFound { .. })));
     assert!(matches!(spool.entry(&id("m1")), Err(SpoolError::NotFound { .. })));
 }

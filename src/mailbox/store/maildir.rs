@@ -114,7 +114,8 @@ fn with_line_feeds(message: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::disk::{MemoryDisk, RealDisk};
+    use crate::engine::MemoryDisk;
+    use crate::engine::disk::RealDisk;
     use crate::mailbox::Recipient;
     use crate::mailbox::store::Failure;
 
@@ -154,7 +155,7 @@ text
         for place in there {
             let disk = MemoryDisk::default();
             let path = Path::new("mail/alice").join(place.replace('U', "1700000000.m1.um"));
-            disk.append(&path).unwrap().append(b"there").unwrap();
+            disk.put(&path, b"there").unwrap();
             let store = Maildir::open(Arc::new(disk.clone()), "mail".into()).unwrap();
             store.deliver_now(&letter("alice", "m1@um")).unwrap();
             let count = ["new", "cur"].map(|f| list(&disk, &format!("mail/alice/{f}")).len());
@@ -175,7 +176,7 @@ text
     #[test]
     fn half_a_letter_left_in_tmp_is_written_anew() {
         let disk = MemoryDisk::default();
-        disk.append(Path::new("mail/alice/tmp/1700000000.m1.um")).unwrap().append(b"Subj").unwrap();
+        disk.put("mail/alice/tmp/1700000000.m1.um", b"Subj").unwrap();
         Maildir::open(Arc::new(disk.clone()), "mail".into()).unwrap().deliver_now(&letter("alice", "m1@um")).unwrap();
         assert_eq!(list(&disk, "mail/alice/tmp"), [""; 0]);
         assert_eq!(list(&disk, "mail/alice/new").len(), 1);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::disk::MemoryDisk;
+use crate::engine::MemoryDisk;
 use std::collections::BTreeSet;
 
 const SITE: &str = "site/prompts";
@@ -11,7 +11,7 @@ fn none(_: &GreetingId) -> Option<Arc<[i16]>> {
 fn site(files: &[(&str, &[u8])]) -> MemoryDisk {
     let disk = MemoryDisk::default();
     for (name, bytes) in files {
-        disk.create_new(&Path::new(SITE).join(name)).unwrap().append(bytes).unwrap();
+        disk.put(Path::new(SITE).join(name), bytes).unwrap();
     }
     disk
 }

@@ -2,11 +2,13 @@
 //! Knows: what each keyword stands for at this moment. Must not: send what it makes.
 
 use std::fmt::Write;
+use std::rc::Rc;
 use std::time::Instant;
 
 use super::super::digest::{self, Challenge};
 use super::super::message;
 use super::super::scenario::{Authentication, Field, Keyword, Part, Template};
+use super::super::setup::Setup;
 use super::super::value::Value;
 use super::{Call, Shared};
 
@@ -29,7 +31,7 @@ impl Call {
         template: &Template,
         step: usize,
         shared: &Shared,
-    ) -> Result<Vec<u8>, String> {
+    ) -> Result<Rc<str>, String> {
         let mut later = Later::default();
         let mut text = self.fill(now, template, step, shared, &mut later)?;
         let header_ends = text.find("\r\n\r\n").map_or(text.len(), |at| at + 4);
@@ -48,7 +50,7 @@ impl Call {
         for (at, insertion) in insertions {
             text.insert_str(at, &insertion);
         }
-        Ok(text.into_bytes())
+        Ok(text.into())
     }
 
     /// The text of an action's argument.
@@ -101,20 +103,8 @@ impl Call {
         text: &mut String,
     ) -> Result<(), String> {
         let setup = self.setup.clone();
-        let port = |port: u16, offset: i64| i64::from(port) + offset;
         // writing to a String does not fail
         let _ = match keyword {
-            Keyword::Service => write!(text, "{}", setup.service),
-            Keyword::RemoteIp => write!(text, "{}", bracketed(setup.remote.ip())),
-            Keyword::RemoteHost => write!(text, "{}", setup.remote_host),
-            Keyword::RemotePort(offset) => write!(text, "{}", port(setup.remote.port(), *offset)),
-            Keyword::LocalIp => write!(text, "{}", bracketed(setup.local.ip())),
-            Keyword::LocalIpType => write!(text, "{}", ip_type(setup.local.ip())),
-            Keyword::LocalPort(offset) => write!(text, "{}", port(setup.local.port(), *offset)),
-            Keyword::Transport => write!(text, "{}", setup.transport.as_str()),
-            Keyword::MediaIp => write!(text, "{}", setup.media_ip),
-            Keyword::MediaIpType => write!(text, "{}", ip_type(setup.media_ip)),
-            Keyword::MediaPort(offset) => write!(text, "{}", port(setup.media_port, *offset)),
             Keyword::AutoMediaPort(offset) | Keyword::StreamPort(offset) => {
                 write!(text, "{}", port(self.media_port, *offset))
             }
@@ -127,7 +117,6 @@ impl Call {
                 write!(text, "z9hG4bK-{}-{}-{step}", setup.process, self.number)
             }
             Keyword::MessageIndex => write!(text, "{step}"),
-            Keyword::Pid => write!(text, "{}", setup.process),
             Keyword::Field(field) => return self.field(now, field, shared, text),
             Keyword::Last(name) => {
                 let lines: Vec<&str> = message::header_lines(&self.last_received, name).collect();
@@ -162,10 +151,12 @@ impl Call {
                     _ => write!(text, "{}", wall.strftime("%Y-%m-%d %H:%M:%S.%6f")),
                 }
             }
-            Keyword::Version => write!(text, "{}", env!("CARGO_PKG_VERSION")),
-            Keyword::Fill(length) => write!(text, "{}", "X".repeat(*length)),
             // written when all else is there
             Keyword::Length(_) | Keyword::Authentication(_) => Ok(()),
+            same_for_all => {
+                text.push_str(&settled(same_for_all, &setup).unwrap_or_default());
+                Ok(())
+            }
         };
         Ok(())
     }
@@ -225,6 +216,31 @@ impl Call {
     pub(super) fn set_text(&mut self, to: super::Variable, text: String, shared: &mut Shared) {
         self.set(to, Value::Text(text), shared);
     }
+}
+
+/// What a keyword stands for in every call of a replay.
+pub(in crate::replay) fn settled(keyword: &Keyword, setup: &Setup) -> Option<String> {
+    Some(match keyword {
+        Keyword::Service => setup.service.clone(),
+        Keyword::RemoteIp => bracketed(setup.remote.ip()),
+        Keyword::RemoteHost => setup.remote_host.clone(),
+        Keyword::RemotePort(offset) => port(setup.remote.port(), *offset).to_string(),
+        Keyword::LocalIp => bracketed(setup.local.ip()),
+        Keyword::LocalIpType => ip_type(setup.local.ip()).to_string(),
+        Keyword::LocalPort(offset) => port(setup.local.port(), *offset).to_string(),
+        Keyword::Transport => setup.transport.as_str().to_owned(),
+        Keyword::MediaIp => setup.media_ip.to_string(),
+        Keyword::MediaIpType => ip_type(setup.media_ip).to_string(),
+        Keyword::MediaPort(offset) => port(setup.media_port, *offset).to_string(),
+        Keyword::Pid => setup.process.to_string(),
+        Keyword::Version => env!("CARGO_PKG_VERSION").to_owned(),
+        Keyword::Fill(length) => "X".repeat(*length),
+        _ => return None,
+    })
+}
+
+fn port(port: u16, offset: i64) -> i64 {
+    i64::from(port) + offset
 }
 
 fn bracketed(ip: std::net::IpAddr) -> String {

@@ -18,10 +18,10 @@ impl Call {
     }
 
     fn take_leave(&self, out: &mut Vec<Command>) {
-        let sent = self.last_sent.as_ref().map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
+        let sent = self.last_sent.as_ref().map(|(_, text)| text.clone());
         let sent = sent.unwrap_or_default();
         let mut send = |text: Option<String>| {
-            out.extend(text.map(|text| Command::Send(text.into_bytes(), self.destination)));
+            out.extend(text.map(|text| Command::Send(text.into(), self.destination)));
         };
         let status = message::status(&self.last_received);
         if self.established || message::method(&sent) != "INVITE" {
@@ -55,7 +55,7 @@ impl Call {
             });
         }
         text.push_str("Content-Length: 0\r\n\r\n");
-        out.push(Command::Send(text.into_bytes(), self.destination));
+        out.push(Command::Send(text.into(), self.destination));
     }
 
     /// A request of the transaction of `sent` (RFC 3261 9.1, 17.1.1.3).

@@ -90,7 +90,7 @@ impl Call {
         let scenario = self.scenario.clone();
         let Some(What::Send(sending)) = scenario.steps.get(step).map(|step| &step.what) else { return };
         match self.message(now, &sending.message, step, shared) {
-            Ok(bytes) => out.push(Command::Send(bytes, self.destination)),
+            Ok(text) => out.push(Command::Send(text, self.destination)),
             Err(text) => out.push(Command::Note { warning: true, text }),
         }
     }

@@ -14,6 +14,8 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+pub(super) use fill::settled;
+
 use super::message;
 use super::outcome::{Failed, Failure, Outcome};
 use super::scenario::{Expected, Mismatch, Optional, PauseLength, Receiving, Scenario, Sending, Step, What};
@@ -52,7 +54,7 @@ pub enum Event<'m> {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    Send(Vec<u8>, SocketAddr),
+    Send(Rc<str>, SocketAddr),
     Media(MediaOrder),
     /// For the log, or as a warning.
     Note {
@@ -104,7 +106,7 @@ pub struct Call {
     /// What is waited for has not come by then.
     wait_until: Option<Instant>,
     copies: Option<Copies>,
-    last_sent: Option<(usize, Vec<u8>)>,
+    last_sent: Option<(usize, Rc<str>)>,
     last_received: String,
     /// The step that took it, and its hash, until something is sent.
     last_taken: Option<(usize, u64)>,
@@ -319,16 +321,15 @@ impl Call {
         }
         self.established |= sending.is_ack();
         self.ack_is_pending &= !sending.is_ack();
-        let bytes = match self.message(now, &sending.message, self.at, shared) {
-            Ok(bytes) => bytes,
+        let text = match self.message(now, &sending.message, self.at, shared) {
+            Ok(text) => text,
             Err(why) => {
                 self.fail(now, Failure::CannotSend(why), out);
                 return Goes::Waiting;
             }
         };
-        let text = String::from_utf8_lossy(&bytes).into_owned();
         if !self.is_lost(sending.lost) {
-            out.push(Command::Send(bytes.clone(), self.destination));
+            out.push(Command::Send(text.clone(), self.destination));
         }
         if let Some(transaction) = &sending.starts_transaction {
             let transaction = self.transactions.entry(transaction.clone()).or_default();
@@ -342,7 +343,7 @@ impl Call {
         }
         let delay = sending.retransmit.filter(|_| self.setup.transport == Transport::Udp && self.setup.retransmits);
         self.copies = delay.map(|delay| Copies { next: now + delay, delay, sent: 0 });
-        self.last_sent = Some((self.at, bytes));
+        self.last_sent = Some((self.at, text.clone()));
         self.act_noting(now, step, &text, shared, out);
         self.next(shared);
         Goes::On
@@ -378,11 +379,10 @@ impl Call {
     /// Sends what was sent last once more when it is time to, or gives up.
     fn send_copies(&mut self, now: Instant, out: &mut Vec<Command>) {
         let Some(mut copies) = self.copies.filter(|copies| copies.next <= now) else { return };
-        let Some((step, bytes)) = &self.last_sent else { return };
-        let is_invite = bytes.starts_with(b"INVITE");
+        let Some((step, text)) = &self.last_sent else { return };
+        let is_invite = text.starts_with("INVITE");
         if copies.sent >= if is_invite { INVITE_COPIES } else { OTHER_COPIES } {
-            let sent = String::from_utf8_lossy(bytes);
-            let failure = Failure::NoAnswer { sent: message::first_line(&sent).to_owned(), copies: copies.sent + 1 };
+            let failure = Failure::NoAnswer { sent: message::first_line(text).to_owned(), copies: copies.sent + 1 };
             let way_out = match self.scenario.steps.get(*step).map(|step| &step.what) {
                 Some(What::Send(sending)) => sending.on_timeout.filter(|to| *to < self.scenario.steps.len()),
                 _ => None,
@@ -393,7 +393,7 @@ impl Call {
                 None => self.give_up(now, failure, out),
             };
         }
-        let (step, bytes) = (*step, bytes.clone());
+        let (step, text) = (*step, text.clone());
         copies.delay *= 2;
         if !is_invite {
             copies.delay = copies.delay.min(T2);
@@ -406,7 +406,7 @@ impl Call {
             _ => 0.0,
         };
         if !self.is_lost(lost) {
-            out.push(Command::Send(bytes, self.destination));
+            out.push(Command::Send(text, self.destination));
         }
     }
 

@@ -64,7 +64,7 @@ impl Play {
 
 fn said(command: &Command) -> String {
     match command {
-        Command::Send(bytes, _) => message::first_line(&String::from_utf8_lossy(bytes)).to_owned(),
+        Command::Send(text, _) => message::first_line(text).to_owned(),
         Command::Ended(outcome) => match &outcome.failure {
             None => "ok".to_owned(),
             Some(failed) => format!("failed at {}: {}", failed.step, failed.why.kind()),
@@ -174,9 +174,8 @@ fn routes_and_target_are_taken_from_the_answer() {
         let mut play = Play::new(&steps);
         play.begin();
         let sent = play.event(Event::Received(&message("SIP/2.0 200 OK", "1 INVITE", more)));
-        let Command::Send(bytes, _) = &sent[0] else { panic!("{sent:?}") };
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        (message::first_line(&text).to_owned(), message::header(&text, "Route").unwrap_or_default().to_owned())
+        let Command::Send(text, _) = &sent[0] else { panic!("{sent:?}") };
+        (message::first_line(text).to_owned(), message::header(text, "Route").unwrap_or_default().to_owned())
     };
     let contact = "Contact: <sip:b@h:7>;x=y\r\n";
     assert_eq!(answered(contact), ("BYE sip:b@h:7 SIP/2.0".to_owned(), String::new()));
@@ -195,9 +194,8 @@ fn a_challenge_is_answered() {
     play.begin();
     let challenge = "WWW-Authenticate: Digest realm=\"r\",nonce=\"n\"\r\n";
     let sent = play.event(Event::Received(&message("SIP/2.0 401 Unauthorized", "1 INVITE", challenge)));
-    let Command::Send(bytes, _) = &sent[0] else { panic!("{sent:?}") };
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    let credentials = message::header(&text, "Authorization").unwrap();
+    let Command::Send(text, _) = &sent[0] else { panic!("{sent:?}") };
+    let credentials = message::header(text, "Authorization").unwrap();
     let request = super::super::digest::Request { method: "INVITE", uri: "", body: "" };
     // the second line of the file: fields may have keywords in them
     assert!(super::super::digest::verify(credentials, "bob", "2", &request), "{credentials}");

@@ -123,6 +123,23 @@ impl Template {
         Ok(Template { parts })
     }
 
+    /// The same with the words filled in that `known` knows already. One that stands for nothing stays: its line may go.
+    pub fn settled(&self, known: impl Fn(&Keyword) -> Option<String>) -> Template {
+        let mut parts: Vec<Part> = Vec::new();
+        for part in &self.parts {
+            let text = match part {
+                Part::Text(text) => Some(text.clone()),
+                Part::Word(keyword) => known(keyword).filter(|text| !text.is_empty()),
+            };
+            match (text, parts.last_mut()) {
+                (Some(text), Some(Part::Text(before))) => before.push_str(&text),
+                (Some(text), _) => parts.push(Part::Text(text)),
+                (None, _) => parts.push(part.clone()),
+            }
+        }
+        Template { parts }
+    }
+
     /// A message: lines without the blanks around them, header and body apart.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use std::time::Duration;
 use ringpost::engine::environment::{BoxStream, Environment, MediaSocket, StreamListener};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
 
+use super::persistence::Persistence;
 use super::{Caller, PATIENCE};
 use crate::rtp::Media;
 use crate::sip::{Ladder, Sip};
@@ -22,6 +23,8 @@ pub struct Line {
     pub media: Media,
     pub responses: VecDeque<Sip>,
     pub requests: VecDeque<Sip>,
+    /// `None`: the link loses nothing.
+    pub persistence: Option<Persistence>,
 }
 
 /// How SIP gets to the node and back.
@@ -71,16 +74,30 @@ impl Caller {
 
 impl Line {
     pub fn new(name: String, way: Way, media: Media) -> Line {
-        Line { name, way, media, responses: VecDeque::new(), requests: VecDeque::new() }
+        Line { name, way, media, responses: VecDeque::new(), requests: VecDeque::new(), persistence: None }
     }
 
-    pub fn transmit(&mut self, now: Duration) {
+    pub fn transmit(&mut self, now: Duration, ladder: &Ladder) {
         self.media.transmit(now);
+        let due = self.persistence.as_mut().map(|persistence| persistence.due(now)).unwrap_or_default();
+        for octets in due {
+            ladder.sent(now, &self.name, &Sip::parse(&octets));
+            self.way.send_datagram(&octets);
+        }
     }
 
     pub fn receive(&mut self, now: Duration, ladder: &Ladder) {
         for message in self.way.receive() {
             ladder.received(now, &self.name, &message);
+            let known = self.persistence.as_mut().map(|persistence| persistence.received(&message));
+            let (again, answer) = known.unwrap_or_default();
+            if let Some(octets) = answer {
+                ladder.sent(now, &self.name, &Sip::parse(&octets));
+                self.way.send_datagram(&octets);
+            }
+            if again {
+                continue;
+            }
             match message.status() {
                 Some(_) => self.responses.push_back(message),
                 None => self.requests.push_back(message),
@@ -146,6 +163,13 @@ impl Way {
                     });
                 }
             }
+        }
+    }
+
+    fn send_datagram(&mut self, octets: &[u8]) {
+        match self {
+            Way::Datagrams { socket, node } => socket.send(octets, *node),
+            Way::Stream { .. } => panic!("nothing is lost on a connection"),
         }
     }
 

@@ -5,8 +5,10 @@ use std::net::IpAddr;
 
 use jiff::civil::Date;
 
-use super::command::{Answer, CallFilter, Reason, Refusal, Request, Trace};
+use super::command::{Answer, CallFilter, Reason, Refusal, Request, Row, Trace};
 use super::execute::rows;
+use super::organisation::Organisation;
+use super::settings::Kind;
 use crate::components::{Component, ComponentState, Requester, UnknownWord};
 use crate::engine::Node;
 use crate::records::report::{DaySummary, Filter, GroupBy, report};
@@ -15,12 +17,48 @@ use crate::records::traces;
 use crate::records::{CallDataRecord, RecordError, RecordStore};
 
 /// Answers a command about records; `None`: it is about something else. Blocks.
-pub(super) fn of_records(records: &RecordStore, today: Date, request: &Request) -> Option<Result<Answer, Refusal>> {
+pub(super) fn of_records(
+    organisation: &Organisation,
+    records: &RecordStore,
+    today: Date,
+    request: &Request,
+) -> Option<Result<Answer, Refusal>> {
     match request {
-        Request::CallDataRecords { mailbox, day, filter } => Some(list(records, mailbox.as_deref(), *day, filter)),
-        Request::CallSummaryReport { group_by, filter } => Some(summary(records, today, group_by, filter)),
+        Request::CallDataRecords { mailbox, day, filter } => {
+            let found = list(records, mailbox.as_deref(), *day, filter);
+            Some(found.and_then(|found| known(organisation, found, mailbox.as_deref(), filter)))
+        }
+        Request::CallSummaryReport { group_by, filter } => {
+            let report = summary(records, today, group_by, filter);
+            Some(report.and_then(|report| known(organisation, report, None, filter)))
+        }
         _ => None,
     }
+}
+
+/// An answer about no call at all, unless it was asked for by a name that nobody has: that is a mistake. What is removed
+/// by now may have records.
+pub(super) fn known(
+    organisation: &Organisation,
+    answer: Answer,
+    mailbox: Option<&str>,
+    filter: &CallFilter,
+) -> Result<Answer, Refusal> {
+    let is_of_calls = |row: &Row| row.get("total_calls").is_none_or(|total| total.as_u64() != Some(0));
+    if matches!(&answer, Answer::Rows(rows) if !rows.iter().any(is_of_calls)) {
+        let wanted = [
+            (Kind::Mailbox, "mailbox", mailbox),
+            (Kind::DialPlan, "dial_plan", filter.dial_plan.as_deref()),
+            (Kind::IpGateway, "ip_gateway", filter.ip_gateway.as_deref()),
+        ];
+        for (kind, key, name) in wanted {
+            let Some(name) = name else { continue };
+            if let Err(refusal) = organisation.get(kind, Some(name)) {
+                return Err(Refusal::of_setting(refusal.reason, key, refusal.message));
+            }
+        }
+    }
+    Ok(answer)
 }
 
 fn list(

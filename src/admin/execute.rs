@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::account;
-use super::command::{Answer, Changed, Changes, Force, Reason, Refusal, Request, Row, TestCall, in_force};
+use super::account::{self, known};
+use super::command::{Answer, CallFilter, Changed, Changes, Force, Reason, Refusal, Request, Row, TestCall, in_force};
 use super::organisation::Organisation;
 use crate::actors::config_poller::Refreshed;
 use crate::engine::{Node, TestTarget};
@@ -58,7 +58,9 @@ pub async fn execute(here: &Administered, request: Request) -> Answer {
             account::set_component(&here.node, &component, &state, &requester).await
         }
         Request::ActiveCalls { dial_plan, ip_gateway, .. } => {
-            Ok(account::active_calls(&here.node, dial_plan.as_deref(), ip_gateway.as_deref()).await)
+            let answer = account::active_calls(&here.node, dial_plan.as_deref(), ip_gateway.as_deref()).await;
+            let (organisation, filter) = (here.organisation.clone(), CallFilter { dial_plan, ip_gateway });
+            blocking(move || known(&organisation, answer, None, &filter)).await
         }
         Request::Trace(trace) => account::trace(&here.node, trace).await,
         Request::TracedCalls => Ok(Answer::Rows(rows(&here.node.traced_calls().await))),
@@ -66,7 +68,8 @@ pub async fn execute(here: &Administered, request: Request) -> Answer {
         Request::Traced { call_identity } => account::traced(&here.node, call_identity).await,
         request @ (Request::CallDataRecords { .. } | Request::CallSummaryReport { .. }) => {
             let (records, today) = (here.node.records(), day(here.node.wall()));
-            let answer = move || account::of_records(&records, today, &request);
+            let organisation = here.organisation.clone();
+            let answer = move || account::of_records(&organisation, &records, today, &request);
             blocking(move || answer().unwrap_or_else(|| Err(Refusal::new(Reason::NotBuilt, "no records of that"))))
                 .await
         }
@@ -81,7 +84,7 @@ pub fn execute_without_node(
     now: jiff::Timestamp,
     request: Request,
 ) -> Answer {
-    if let Some(answered) = account::of_records(records, day(now), &request) {
+    if let Some(answered) = account::of_records(organisation, records, day(now), &request) {
         return answered.unwrap_or_else(Answer::Refused);
     }
     let outcome = match request {

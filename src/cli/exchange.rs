@@ -28,26 +28,22 @@ pub(super) struct Options {
 pub(super) fn run_arguments(arguments: &[String]) -> Option<ExitCode> {
     let mut rest = arguments.iter().skip(1);
     let (mut config, mut data) = (std::env::var("RINGPOST_CONFIG").ok(), std::env::var("RINGPOST_DATA").ok());
-    let cmdlet = loop {
-        let argument = rest.next()?;
+    let (mut line, mut json) = (Vec::new(), false);
+    while let Some(argument) = rest.next() {
         match argument.split_once('=') {
+            _ if argument == "--json" => json = true,
             _ if argument == "--config" => config = Some(rest.next()?.clone()),
             _ if argument == "--data" => data = Some(rest.next()?.clone()),
             Some(("--config", folder)) => config = Some(folder.to_owned()),
             Some(("--data", folder)) => data = Some(folder.to_owned()),
-            _ => break argument,
+            _ => line.push(argument.clone()),
         }
-    };
-    let name = cmdlet.split_whitespace().next()?;
-    if !is_cmdlet(name) {
+    }
+    if !is_cmdlet(line.first()?.split_whitespace().next()?) {
         return None;
     }
     let config = config.map_or_else(|| PathBuf::from("config"), PathBuf::from);
     let data = data.map_or_else(|| data_folder(&config), PathBuf::from);
-    let mut line: Vec<String> = std::iter::once(cmdlet).chain(rest).cloned().collect();
-    let words = line.len();
-    line.retain(|word| word != "--json");
-    let json = line.len() < words;
     let outcome = with_shell(&Folders { config, data }, json, |shell| shell.run_arguments(&line));
     Some(if outcome == Outcome::Done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

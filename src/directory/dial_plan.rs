@@ -117,6 +117,12 @@ impl DialPlan {
         if voip_security.is_none() {
             fields.fault("voip_security", "is not supported yet except as \"Unsecured\"");
         }
+        let is_long = |number: &&PilotNumber| !number.as_str().contains('@') && number.as_str().chars().count() > 32;
+        let numbers = access_telephone_numbers.iter().map(|number| &number.value);
+        if let Some(long) = numbers.filter(is_long).map(PilotNumber::as_str).next() {
+            let message = format!("\"{long}\" has {} characters; 32 are allowed", long.chars().count());
+            fields.fault("access_telephone_numbers", message);
+        }
         if uri_type != UriType::SipName && !trusted_peers.is_empty() {
             let message = format!(
                 "only SIP URI plans (SipName) have trusted peers, and this one is {}; make the peer a UM IP gateway",

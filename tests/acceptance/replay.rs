@@ -81,6 +81,58 @@ fn one_seed_gives_one_run() {
     assert_eq!(run("7"), run("7"));
 }
 
+#[test]
+fn a_failed_call_is_told_in_lines_json_junit_and_as_a_ladder() {
+    let folder = temporary_folder("report");
+    let (file, junit) = (folder.join("ping.xml"), folder.join("report.xml"));
+    let text = fs::read_to_string(root().join("scenarios/options-ping.xml")).unwrap();
+    fs::write(&file, text.replace("<recv response=\"200\">", "<recv response=\"404\">")).unwrap();
+    let (name, junit) = (file.to_str().unwrap(), junit.to_str().unwrap());
+
+    let output = replay(&[name, "--ladder", "--junit", junit]);
+    let (said, why) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(1), "{why}");
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].starts_with("call 1 (1-") && lines[0].contains("failed at step 1, line "), "{said}");
+    assert!(lines[2].contains("--> OPTIONS sip:") && lines[3].contains("<-- SIP/2.0 200 OK (1 OPTIONS)"), "{said}");
+    assert!(lines[4].contains(": 1 call, 0 ok, 1 failed, "), "{said}");
+    assert!(why.contains("1 of 1 scenarios did not go as written"), "{why}");
+
+    let report = fs::read_to_string(junit).unwrap();
+    let suite = format!("<testsuite name=\"{name}\" tests=\"1\" failures=\"1\"");
+    assert!(
+        report.contains(&suite) && report.contains("<failure type=\"unexpected-message\" message=\"call 1 ("),
+        "{report}"
+    );
+    assert!(report.contains("&lt;-- SIP/2.0 200 OK"), "{report}");
+
+    let failure = &json(&replay(&[name, "--json"]))[0]["failures"][0];
+    assert_eq!(
+        (&failure["call"], &failure["step"], &failure["kind"]),
+        (&1.into(), &1.into(), &"unexpected-message".into())
+    );
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn progress_is_shown_on_a_terminal() {
+    let (node, ports) = (Node::start(), Ports::claim());
+    let line = format!(
+        "{} replay uac --to {} -s 1001 -p {} --media-port {} -m 25 -r 10",
+        env!("CARGO_BIN_EXE_ringpost"),
+        node.sip(),
+        ports.get(0),
+        ports.get(2)
+    );
+    let mut terminal = Command::new("script");
+    terminal.args(["-qec", &line, "/dev/null"]).current_dir(root()).stdin(Stdio::null());
+    let output = terminal.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    let progress = said.split(['\r', '\n']).find(|line| line.contains("in progress")).unwrap_or_default();
+    assert!(progress.contains("calls/s") && progress.contains("0 failed, response 50 %"), "{said}");
+}
+
 /// All of them at once, each by a process of its own: as long as the longest one.
 #[test]
 fn every_scenario_goes_as_written_over_the_network() {
@@ -144,15 +196,18 @@ fn the_verdict_on_scenarios_that_fail_is_that_of_sipp() {
         for _ in 0..4 {
             scope.spawn(|| {
                 while let Some(variant) = { next.lock().unwrap().next() } {
-                    let (ours, theirs) = (by_replay(variant, &node), by_sipp(variant, &node));
-                    let expected =
-                        if variant.fails { matches!(ours.0, Verdict::Failed(_)) } else { ours.0 == Verdict::Ok };
-                    if !expected || !ours.0.is_that_of(&theirs.0) {
-                        let difference = format!(
-                            "{}: replay {:?}, sipp {:?}\n--- replay\n{}\n--- sipp\n{}",
-                            variant.name, ours.0, theirs.0, ours.1, theirs.1
-                        );
-                        differences.lock().unwrap().push(difference);
+                    let theirs = by_sipp(variant, &node);
+                    let ours = [Some(by_replay(variant, &node)), in_memory(variant)];
+                    for (ours, place) in ours.into_iter().zip(["over the network", "in memory"]) {
+                        let Some((verdict, said)) = ours else { continue };
+                        let is_expected = matches!(verdict, Verdict::Failed(_)) == variant.fails;
+                        if !is_expected || !verdict.is_that_of(&theirs.0) {
+                            let difference = format!(
+                                "{}: replay {place} {verdict:?}, sipp {:?}\n--- replay\n{said}\n--- sipp\n{}",
+                                variant.name, theirs.0, theirs.1
+                            );
+                            differences.lock().unwrap().push(difference);
+                        }
                     }
                 }
             });
@@ -185,8 +240,26 @@ fn by_replay(variant: &Variant, node: &Node) -> (Verdict, String) {
     let mut replay = Command::new(env!("CARGO_BIN_EXE_ringpost"));
     replay.arg("replay").args(&arguments).current_dir(root()).stdin(Stdio::null());
     let output = output(replay, variant, &ports, &folder);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
     fs::remove_dir_all(folder).unwrap();
+    verdict_of(variant, &output)
+}
+
+/// Against an engine of its own; `None`: there is nobody in it whom the variant could meet.
+fn in_memory(variant: &Variant) -> Option<(Verdict, String)> {
+    if !matches!(variant.to, To::Worker | To::Router) {
+        return None;
+    }
+    let folder = temporary_folder("variant");
+    let file = folder.join("variant.xml");
+    fs::write(&file, variant.text()).unwrap();
+    let transport = if variant.tcp { "tcp" } else { "udp" };
+    let output = replay(&[file.to_str().unwrap(), "--json", "-i", variant.from, "--transport", transport]);
+    fs::remove_dir_all(folder).unwrap();
+    Some(verdict_of(variant, &output))
+}
+
+fn verdict_of(variant: &Variant, output: &Output) -> (Verdict, String) {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let verdict = match serde_json::from_slice::<Value>(&output.stdout) {
         Ok(all) if all[0]["ok"] == 1 && output.status.success() => Verdict::Ok,
         Ok(all) => Verdict::Failed(all[0]["failures"][0]["step"].as_u64().filter(|_| variant.says_where)),

@@ -79,6 +79,25 @@ fn cmdlets_are_commands_of_their_own() {
 }
 
 #[test]
+fn refusals_name_parameters_and_what_is_ignored_leaves_no_entry() {
+    let site = Site::with_the_sample();
+    let refused = |line: &[&str]| site.ringpost(line).refused();
+    let said = refused(&["Set-UMServer", "-SipTcpListeningPort", "65536"]);
+    assert!(said.starts_with("ringpost: -SipTcpListeningPort: "), "{said}");
+    let said = refused(&["New-UMIPGateway", "G", "-Address", "192.0.2.1", "-UMDialPlan", "Nope"]);
+    assert!(said.starts_with("ringpost: -UMDialPlan: "), "{said}");
+    let said = refused(&["Get-UMCallSummaryReport", "-GroupBy", "Year"]);
+    assert!(said.starts_with("ringpost: -GroupBy: "), "{said}");
+    let said = refused(&["Get-UMCallDataRecord", "-Mailbox", "nobody"]);
+    assert_eq!(said, "ringpost: -Mailbox: no mailbox is named \"nobody\"\n");
+    let said = refused(&["Get-UMCallSummaryReport", "-GroupBy", "Total", "-UMDialPlan", "Nope"]);
+    assert_eq!(said, "ringpost: -UMDialPlan: no dial plan is named \"Nope\"\n");
+    site.ringpost(&["Get-UMCallDataRecord", "-Mailbox", "alice", "--config", "config"]).done();
+    let said = site.ringpost(&["Set-UMService", "-GrammarGenerationSchedule", "x"]).done();
+    assert_eq!(said, "nothing to change: it is so already\n");
+}
+
+#[test]
 fn a_list_is_added_to_and_taken_from() {
     let site = Site::with_the_sample();
     site.script("Set-UMDialPlan Lab -AccessTelephoneNumbers @{Add='5001','5002'; Remove='5000'}").done();

@@ -35,6 +35,8 @@ pub struct Drafted {
 struct File {
     name: String,
     before: Option<String>,
+    /// Its lines end as in Windows.
+    ends_with_cr: bool,
     document: DocumentMut,
 }
 
@@ -44,9 +46,13 @@ impl Draft {
     pub fn of(sources: Vec<SourceFile>) -> Result<Draft, Vec<Fault>> {
         let mut files = Vec::with_capacity(sources.len());
         for source in &sources {
-            match source.text.parse::<DocumentMut>() {
+            let lines = source.text.matches('\n').count();
+            let ends_with_cr = lines > 0 && source.text.matches("\r\n").count() == lines;
+            let text = if ends_with_cr { source.text.replace("\r\n", "\n") } else { source.text.clone() };
+            match text.parse::<DocumentMut>() {
                 Ok(document) => {
-                    files.push(File { name: source.name.clone(), before: Some(source.text.clone()), document });
+                    let (name, before) = (source.name.clone(), Some(source.text.clone()));
+                    files.push(File { name, before, ends_with_cr, document });
                 }
                 Err(_) => return Err(crate::directory::Directory::load(&sources).err().unwrap_or_default()),
             }
@@ -159,7 +165,7 @@ impl Draft {
         let drafted = self.files.iter().map(|file| Drafted {
             name: file.name.clone(),
             before: file.before.clone(),
-            after: file.document.to_string(),
+            after: file.text(),
         });
         drafted.filter(|file| file.before.as_deref() != Some(file.after.as_str())).collect()
     }
@@ -173,9 +179,16 @@ impl Draft {
         match self.files.iter().position(|file| file.name == name) {
             Some(at) => at,
             None => {
-                self.files.push(File { name, before: None, document: DocumentMut::new() });
+                self.files.push(File { name, before: None, ends_with_cr: false, document: DocumentMut::new() });
                 self.files.len() - 1
             }
         }
+    }
+}
+
+impl File {
+    fn text(&self) -> String {
+        let text = self.document.to_string();
+        if self.ends_with_cr { text.replace('\n', "\r\n") } else { text }
     }
 }

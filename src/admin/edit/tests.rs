@@ -108,6 +108,60 @@ fn members_of_a_list_come_and_go_in_its_layout() {
     assert!(!after(&draft).contains("pilot_identifier"), "{}", after(&draft));
 }
 
+/// What a change makes of a list of numbers.
+fn listed(before: &str, change: impl FnOnce(&mut Draft, Spot)) -> String {
+    let head = "[[dial_plan]]\nname = \"Lab\"\nnumbers = ";
+    let mut draft = Draft::of(vec![SourceFile::new("d/plans.toml", &format!("{head}{before}\n"))]).unwrap();
+    let spot = spot(&draft, Kind::DialPlan, "Lab");
+    change(&mut draft, spot);
+    match draft.changed().as_slice() {
+        [] => before.to_owned(),
+        [one] => one.after.strip_prefix(head).unwrap().trim_end().to_owned(),
+        more => panic!("{more:?}"),
+    }
+}
+
+fn add(member: &'static str) -> impl FnOnce(&mut Draft, Spot) {
+    move |draft, spot| draft.add(spot, "numbers", &[member.to_owned()])
+}
+
+fn take(member: &'static str) -> impl FnOnce(&mut Draft, Spot) {
+    move |draft, spot| draft.take(spot, "numbers", &[member.to_owned()])
+}
+
+#[test]
+fn comments_of_a_list_stay_with_their_members() {
+    let list = "[ # ours\n    \"600\", # first\n    # the second\n    \"601\", # second\n    # no more\n]";
+    assert_eq!(listed(list, take("600")), "[ # ours\n    # the second\n    \"601\", # second\n    # no more\n]");
+    assert_eq!(listed(list, take("601")), "[ # ours\n    \"600\", # first\n    # no more\n]");
+    assert_eq!(
+        listed(list, add("602")),
+        "[ # ours\n    \"600\", # first\n    # the second\n    \"601\", # second\n    \"602\",\n    # no more\n]"
+    );
+    let bare = "[\n  \"600\", # first\n  \"601\" # second\n]";
+    assert_eq!(listed(bare, add("602")), "[\n  \"600\", # first\n  \"601\", # second\n  \"602\"\n]");
+    assert_eq!(listed(bare, take("601")), "[\n  \"600\" # first\n]");
+}
+
+#[test]
+fn a_list_in_one_line_stays_in_one() {
+    assert_eq!(listed("[\"600\", \"601\"] # ours", add("602")), "[\"600\", \"601\", \"602\"] # ours");
+    assert_eq!(listed("[\"600\", \"601\"]", take("600")), "[\"601\"]");
+    assert_eq!(listed("[ \"600\", \"601\" ]", take("601")), "[ \"600\" ]");
+    assert_eq!(listed("[]", add("602")), "[\"602\"]");
+    assert_eq!(listed("\"600\"", add("602")), "[\"600\", \"602\"]");
+}
+
+#[test]
+fn line_ends_stay_those_of_the_file() {
+    let text = GATEWAYS.replace('\n', "\r\n");
+    let mut draft = Draft::of(vec![SourceFile::new("d/gateways.toml", &text)]).unwrap();
+    assert_eq!(draft.changed(), []);
+    let loopback = spot(&draft, Kind::IpGateway, "Loopback");
+    draft.set(loopback, "port", 5070.into());
+    assert_eq!(draft.changed()[0].after, text.replace("port = 0", "port = 5070"));
+}
+
 #[test]
 fn a_list_that_is_set_keeps_its_layout_where_it_can() {
     let mut draft = draft();

@@ -51,7 +51,6 @@ pub fn is_cmdlet(word: &str) -> bool {
 }
 
 /// All of them.
-#[cfg(test)]
 pub(super) fn all() -> &'static [Cmdlet] {
     &CMDLETS
 }

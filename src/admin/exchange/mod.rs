@@ -6,6 +6,7 @@
 
 mod bind;
 mod cmdlet;
+mod help;
 mod parse;
 mod sense;
 pub mod shell;

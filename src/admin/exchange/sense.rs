@@ -128,7 +128,7 @@ pub(super) fn sense(cmdlet: &str, parameter: &str) -> Option<Sense> {
             Some(Own)
         }
         (Action::Get(Kind::Mailbox), "SortBy") => Some(Ignored("mailboxes are shown in the order of the files")),
-        (Action::Get(Kind::Mailbox), "Filter") => Some(NotBuilt("filters; use --json and a filter of your own")),
+        (Action::Get(Kind::Mailbox), "Filter") => Some(NotBuilt("filters of objects")),
         (Action::EnableMailbox, "EnableCloudVoiceMail" | "SendWelcomeMail") => {
             Some(NotBuilt("voice mail in the cloud"))
         }
@@ -153,4 +153,25 @@ pub(super) fn sense(cmdlet: &str, parameter: &str) -> Option<Sense> {
         (Action::Get(kind) | Action::New(kind) | Action::Set(kind) | Action::Remove(kind), _) => setting(kind),
         _ => None,
     }
+}
+
+/// The parameter behind the key that a refusal names, where it is no setting's.
+pub(super) fn parameter_of(action: Action, key: &str) -> Option<&'static str> {
+    Some(match (action, key) {
+        (Action::TestCall, "call_router") => "CallRouter",
+        (Action::TestCall, "ip_gateway") => "UMIPGateway",
+        (Action::TestCall, "phone") => "Phone",
+        (Action::TestCall, "from") => "From",
+        (Action::TestCall, "dtmf") => "DiagDtmfSequence",
+        (Action::TestCall, "timeout") => "Timeout",
+        (Action::SummaryReport, "group_by") => "GroupBy",
+        (Action::SummaryReport | Action::ExportRecords, "ip_gateway") => "UMIPGateway",
+        (Action::SummaryReport | Action::ExportRecords, "dial_plan") => "UMDialPlan",
+        (Action::ActiveCalls, "ip_gateway") => "IPGateway",
+        (Action::ActiveCalls, "dial_plan") => "DialPlan",
+        (Action::CallDataRecords, "mailbox") => "Mailbox",
+        (Action::New(Kind::IpGateway), "dial_plan") => "UMDialPlan",
+        (Action::EnableMailbox, "sip_addresses" | "e164_numbers") => "SIPResourceIdentifier",
+        _ => return None,
+    })
 }

@@ -6,11 +6,13 @@ mod changes;
 
 use super::bind::{Bound, OnError, bind};
 use super::cmdlet::named;
-use super::parse::{Call, Pipeline, pipelines};
-use super::sense::{Action, Sense, action, sense};
+use super::help;
+use super::parse::{Call, Literal, Pipeline, pipelines};
+use super::sense::{Action, Sense, action, parameter_of, sense};
 use super::show::{Format, Shown, format, text};
 use super::{ScriptError, token};
 use crate::admin::command::{Answer, Changed, Force, Refusal, Request, Row, in_force};
+use crate::admin::settings::Kind;
 
 /// Gives a request to whoever carries it out; the error is a sentence for an administrator.
 pub type Ask<'a> = dyn FnMut(Request) -> Result<Answer, AskError> + 'a;
@@ -70,9 +72,10 @@ impl Shell<'_> {
             }
         };
         let mut outcome = Outcome::Done;
+        let mut has_shown = false;
         for pipeline in lines {
             let mut on_error = OnError::Stop;
-            if let Err(error) = self.pipeline(pipeline, &mut on_error) {
+            if let Err(error) = self.pipeline(pipeline, &mut on_error, &mut has_shown) {
                 if on_error != OnError::Silent {
                     (self.warn)(&shown(&error));
                     outcome = Outcome::Failed;
@@ -85,11 +88,25 @@ impl Shell<'_> {
         outcome
     }
 
-    fn pipeline(&mut self, pipeline: Pipeline, on_error: &mut OnError) -> Result<(), ScriptError> {
+    /// `has_shown`: objects were printed before; a blank line parts them from those that follow.
+    fn pipeline(
+        &mut self,
+        pipeline: Pipeline,
+        on_error: &mut OnError,
+        has_shown: &mut bool,
+    ) -> Result<(), ScriptError> {
         let mut objects: Option<Vec<Shown>> = None;
         let mut wanted = if self.json { Format::Json { compressed: false } } else { Format::List(Vec::new()) };
         for call in pipeline.calls {
             let lower = call.name.to_ascii_lowercase();
+            if let Some(name) = help::asked(&call) {
+                let text = match name.as_str() {
+                    "" => help::names(),
+                    name => help::text(named(name, call.line)?),
+                };
+                (self.print)(&text);
+                return Ok(());
+            }
             if LOADING.contains(&lower.as_str()) {
                 (self.warn)(&format!("note: {} is ignored: the cmdlets are there already", call.name));
                 return Ok(());
@@ -114,7 +131,12 @@ impl Shell<'_> {
             }
             objects = Some(self.call(call, objects, on_error)?);
         }
-        (self.print)(&text(&objects.unwrap_or_default(), &wanted));
+        let text = text(&objects.unwrap_or_default(), &wanted);
+        if !text.is_empty() {
+            let is_for_people = matches!(wanted, Format::List(_) | Format::Table(_));
+            (self.print)(&if *has_shown && is_for_people { format!("\n{text}") } else { text });
+            *has_shown = true;
+        }
         Ok(())
     }
 
@@ -150,8 +172,11 @@ impl Shell<'_> {
 
     /// Refuses parameters of parts that are not built, and says which are ignored.
     fn check(&mut self, bound: &Bound) -> Result<(), ScriptError> {
-        for (name, _) in &bound.values {
+        for (name, value) in &bound.values {
             match sense(bound.cmdlet.name, name) {
+                // a test call without what is not built is what is made
+                Some(Sense::NotBuilt(_))
+                    if action(bound.cmdlet.name) == Action::TestCall && *value == Literal::Switch(false) => {}
                 Some(Sense::NotBuilt(part)) => {
                     return bound.error(format!("-{name} is not built yet (it belongs to {part})"));
                 }
@@ -171,14 +196,17 @@ impl Shell<'_> {
             Err(AskError::Failed(message)) => return bound.error(message),
         };
         let kinds: Vec<_> = match action(bound.cmdlet.name) {
+            // the router's ports are among the service's parameters
+            Action::Set(Kind::Service) => vec![Kind::Service, Kind::CallRouter],
             Action::New(kind) | Action::Set(kind) | Action::Get(kind) | Action::Remove(kind) => vec![kind],
-            Action::EnableMailbox | Action::DisableMailbox => vec![crate::admin::settings::Kind::Mailbox],
+            Action::EnableMailbox | Action::DisableMailbox => vec![Kind::Mailbox],
             _ => Vec::new(),
         };
         let spell = |key: &str| {
-            let setting =
-                kinds.iter().find_map(|kind| kind.setting(key)).filter(|setting| !setting.parameter.is_empty());
-            setting.map_or_else(|| key.to_owned(), |setting| format!("-{}", setting.parameter))
+            let settings = kinds.iter().filter_map(|kind| kind.setting(key)).map(|setting| setting.parameter);
+            let own = parameter_of(action(bound.cmdlet.name), key);
+            let parameter = own.or_else(|| settings.into_iter().find(|parameter| !parameter.is_empty()));
+            parameter.map_or_else(|| key.to_owned(), |parameter| format!("-{parameter}"))
         };
         bound.error(refused.show(spell))
     }

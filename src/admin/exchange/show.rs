@@ -58,7 +58,8 @@ impl Shown {
 
     /// Columns of the node's are spelled as properties.
     pub fn row(row: Row) -> Shown {
-        let properties = row.into_iter().map(|(name, value)| (property(&name, ""), value)).collect();
+        let shown = |(name, value): (String, Json)| (property(&name, ""), spelled(&name, value));
+        let properties = row.into_iter().map(shown).collect();
         Shown { properties, object: None }
     }
 }

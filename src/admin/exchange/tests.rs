@@ -271,6 +271,35 @@ fn cmdlets_that_make_more_than_one_object() {
 }
 
 #[test]
+fn help_names_what_a_cmdlet_takes_and_what_it_means_here() {
+    for asks in [&["Get-Help", "set-umdialplan"][..], &["Set-UMDialPlan", "-?"], &["Set-UMDialPlan", "Lab", "--help"]] {
+        let told = line(asks);
+        assert!(told.requests.is_empty() && told.printed.starts_with("Set-UMDialPlan\n"), "{asks:?}: {}", told.printed);
+        let duration = told.printed.lines().find(|line| line.contains("-MaxCallDuration <")).unwrap();
+        assert!(duration.contains("10m to 120m (default: 30m)"), "{duration}");
+        assert!(told.printed.contains("-DomainController <Fqdn>"), "{}", told.printed);
+    }
+    assert!(line(&["Get-Help"]).printed.contains("\nGet-UMIPGateway\n"));
+    assert!(line(&["Get-Help", "New-UMAutoAttendant"]).printed.contains("not built yet"));
+    assert!(line(&["Get-Help", "Get-Mailbox"]).failed);
+}
+
+#[test]
+fn one_way_of_naming_calls_is_enough_and_what_is_turned_off_need_not_be_built() {
+    let told = script("Get-UMActiveCalls -Server vm -DialPlan Lab");
+    assert_eq!(told.warned, ["s.ps1:1: one of -Server, -DialPlan, -IPGateway and -InstanceServer may be given"]);
+    assert!(!script("Test-UMConnectivity -CallRouter -Secured $false -MediaSecured:$false").failed);
+    assert!(script("Test-UMConnectivity -CallRouter -Secured $true").failed);
+    assert!(!script("Get-UMMailbox -SortBy displayname").failed && script("Get-UMMailbox -SortBy Size").failed);
+}
+
+#[test]
+fn objects_of_two_lines_are_parted_by_a_blank_one() {
+    let printed = script("Get-UMIPGateway A | fl Name\nGet-UMIPGateway A | fl Name").printed;
+    assert_eq!(printed, "Name : A\n\nName : B\n\nName : A\n\nName : B\n");
+}
+
+#[test]
 fn a_service_is_put_out_of_service_as_a_component() {
     let component = |state: &str| Request::SetComponent {
         server: Some("localhost".to_owned()),

@@ -34,6 +34,10 @@ pub(super) fn apply(draft: &mut Draft, steps: &[Step], node: &ThisNode, folder: 
             Step::New { kind, .. } | Step::Set { kind, .. } | Step::Remove { kind, .. } => *kind,
         };
         touched.push((kind, kind.identity().to_owned()));
+        if let Step::New { .. } = step {
+            // also what it lacks
+            touched.extend(kind.settings().iter().map(|setting| (kind, setting.key.to_owned())));
+        }
         touched.extend(edits.iter().map(|edit| (kind, edit.key.clone())));
     }
     match Directory::load(&draft.sources()) {
@@ -140,7 +144,9 @@ fn set(
         Ok(spot) => spot,
         // this node's entry is made when it is first needed
         Err(_) if kind.is_of_server() && node.is_named(identity) => {
-            make(draft, kind, &node.name, edits, node, folder)?;
+            if edits.iter().any(|edit| matches!(edit.change, Change::Set(_) | Change::Add(_))) {
+                make(draft, kind, &node.name, edits, node, folder)?;
+            }
             return Ok(format!("{kind} \"{}\" is changed", node.name));
         }
         Err(refusal) => return Err(refusal),

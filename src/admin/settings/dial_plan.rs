@@ -44,7 +44,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
         "access_telephone_numbers",
         "AccessTelephoneNumbers",
-        Type::List("numbers, SIP addresses"),
+        Type::List("numbers of up to 32 characters, SIP addresses"),
         Default::None,
         "numbers for signing in, beside the pilots",
     ),

@@ -126,6 +126,10 @@ fn what_a_dial_plan_may_not_say() {
             "a.toml:4: access_telephone_numbers: \"front desk\" is no number or SIP address; write one such as 5000, +14255550100 or pilot@example.test",
         ),
         (
+            "access_telephone_numbers = \"123456789012345678901234567890123\"",
+            "a.toml:4: access_telephone_numbers: \"123456789012345678901234567890123\" has 33 characters; 32 are allowed",
+        ),
+        (
             "numbering_plan_formats = [\"1425-xxx\"]",
             "a.toml:4: numbering_plan_formats: \"1425-xxx\" is no form of number; write up to 20 digits with an x for each digit that varies, such as \"142570xxxxx\"",
         ),

@@ -51,6 +51,16 @@ const REPORT: &[(&str, &str)] = &[
     ("TotalAudioQualityCallsSampled", "total_audio_quality_calls_sampled"),
 ];
 
+/// Properties of Get-ServerComponentState, and where they are in a row.
+const COMPONENT: &[(&str, &str)] = &[
+    ("Server", "server"),
+    ("Component", "component"),
+    ("State", "state"),
+    ("Requesters", "requesters"),
+    ("Drained", "drained"),
+    ("Detail", "detail"),
+];
+
 impl Shell<'_> {
     pub(super) fn ask_node(&mut self, bound: &Bound) -> Result<Vec<Shown>, ScriptError> {
         let server = bound.text("Identity").or_else(|| bound.text("Server")).or_else(|| bound.text("InstanceServer"));
@@ -64,6 +74,10 @@ impl Shell<'_> {
                 requester: bound.text("Requester").unwrap_or_default(),
             },
             Action::ActiveCalls => {
+                let given = ["DialPlan", "IPGateway", "Server", "InstanceServer"].map(|name| bound.get(name).is_some());
+                if given.into_iter().filter(|given| *given).count() > 1 {
+                    return bound.error("one of -Server, -DialPlan, -IPGateway and -InstanceServer may be given");
+                }
                 Request::ActiveCalls { server, dial_plan: bound.text("DialPlan"), ip_gateway: bound.text("IPGateway") }
             }
             Action::CallDataRecords => {
@@ -153,6 +167,7 @@ fn spelled(cmdlet: &str, row: Row) -> Shown {
     match action(cmdlet) {
         Action::CallDataRecords => Shown::properties(row, RECORD),
         Action::SummaryReport => Shown::properties(row, REPORT),
+        Action::GetComponents => Shown::properties(row, COMPONENT),
         _ => Shown::row(row),
     }
 }

@@ -9,6 +9,9 @@ use crate::admin::command::{Answer, Changes, Object, Request, Step};
 use crate::admin::settings::{Change, Edit, Kind, Setting, Value};
 use crate::link::CallSelector;
 
+/// What Exchange sorts mailboxes by.
+const SORTED_BY: [&str; 3] = ["Name", "DisplayName", "ServerLegacyDN"];
+
 impl Shell<'_> {
     pub(super) fn get(&mut self, kind: Kind, bound: &Bound) -> Result<Vec<Shown>, ScriptError> {
         let identity = bound.text(if kind == Kind::CallRouter { "Server" } else { "Identity" });
@@ -27,6 +30,11 @@ impl Shell<'_> {
                 Err(_) => return bound.error(format!("-ResultSize: \"{most}\" is neither a number nor Unlimited")),
             },
         };
+        if let Some(order) = bound.text("SortBy")
+            && !SORTED_BY.iter().any(|known| known.eq_ignore_ascii_case(&order))
+        {
+            return bound.error(format!("-SortBy: \"{order}\" is not allowed; allowed are {}", SORTED_BY.join(", ")));
+        }
         let text = |object: &Object, key: &str| object.values.get(key).map(Value::show).unwrap_or_default();
         let kept = objects.into_iter().filter(|object| {
             let of_plan = plan.as_ref().is_none_or(|plan| text(object, "dial_plan").eq_ignore_ascii_case(plan));

@@ -111,7 +111,7 @@ fn members_of_a_list_come_and_go_in_its_layout() {
 /// What a change makes of a list of numbers.
 fn listed(before: &str, change: impl FnOnce(&mut Draft, Spot)) -> String {
     let head = "[[dial_plan]]\nname = \"Lab\"\nnumbers = ";
-    let mut draft = Draft::of(vec![SourceFile::new("d/plans.toml", &format!("{head}{before}\n"))]).unwrap();
+    let mut draft = Draft::of(vec![SourceFile::new("d/plans.toml", format!("{head}{before}\n"))]).unwrap();
     let spot = spot(&draft, Kind::DialPlan, "Lab");
     change(&mut draft, spot);
     match draft.changed().as_slice() {

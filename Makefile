@@ -27,7 +27,7 @@ test: peers ## everything: unit, property, flows on virtual time, real calls
 explore: ## worlds drawn by lot, more than make test has: WORLDS=3000 FIRST=1000 make explore
 	WORLDS=$${WORLDS:-2000} FIRST=$${FIRST:-1000} cargo nextest run --locked --profile explore --test flows -E 'test(chance::)'
 
-mutants: ## faults put into the engine on purpose: exploration must find each within a minute
+mutants: ## faults put into the engine on purpose: exploration must find each within a minute; MUTATION=digit for one
 	cargo test --locked --test mutations -- --ignored --nocapture
 
 bench: ## what a call costs; docs/PERFORMANCE.md keeps the figures

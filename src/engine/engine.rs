@@ -334,10 +334,20 @@ impl Engine {
         Ok(Peer(self.environment.bind_datagram(at)?))
     }
 
-    /// Datagrams between two hosts suffer from this in both directions; `None`: from nothing any more.
+    /// What passes between two hosts suffers from this in both directions; `None`: from nothing any more.
     pub fn impair(&self, one: IpAddr, other: IpAddr, impairment: Option<Impairment>) {
         self.environment.impair(one, other, impairment);
         self.environment.impair(other, one, impairment);
+    }
+
+    /// Every SIP message that passed, a line each. It is printed, with the seed, when a test panics.
+    pub fn ladder(&self) -> Vec<String> {
+        self.environment.ladder()
+    }
+
+    /// The time of day leaps; timers go on as before.
+    pub fn step_wall(&self, by: jiff::SignedDuration) {
+        self.environment.step_wall(by);
     }
 
     pub fn disk(&self) -> &MemoryDisk {
@@ -403,6 +413,15 @@ impl Engine {
         self.kill.replace(Some(kill));
         self.run(Duration::from_millis(10));
         Ok(())
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- SIP of the world of seed {}, in virtual time ---", self.beginning.seed);
+            self.ladder().iter().for_each(|line| eprintln!("{line}"));
+        }
     }
 }
 

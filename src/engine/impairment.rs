@@ -26,6 +26,8 @@ pub struct Impairment {
 
 /// How long a datagram that is overtaken is held back.
 const HELD_BACK: Duration = Duration::from_millis(50);
+/// TCP's least wait before it sends again.
+const SENT_AGAIN: Duration = Duration::from_millis(200);
 
 /// An impaired link in use.
 #[derive(Debug)]
@@ -47,12 +49,7 @@ impl Link {
         if partition || self.happens(loss) {
             return Vec::new();
         }
-        let mut leaves = now;
-        if let Some(rate) = bandwidth.filter(|rate| *rate > 0) {
-            let takes = Duration::from_secs_f64(octets as f64 / rate as f64);
-            leaves = self.busy_until.map_or(now, |until| until.max(now)) + takes;
-            self.busy_until = Some(leaves);
-        }
+        let leaves = self.leaves(now, octets, bandwidth);
         let copies = 1 + usize::from(self.happens(duplication));
         let mut arrivals = Vec::with_capacity(copies);
         for _ in 0..copies {
@@ -61,6 +58,28 @@ impl Link {
             arrivals.push(leaves + delay + Duration::from_micros(late) + held);
         }
         arrivals
+    }
+
+    /// When octets on a connection arrive: what is lost is sent again, and late.
+    pub fn carry(&mut self, now: Instant, octets: usize) -> Instant {
+        let Impairment { delay, jitter, loss, bandwidth, .. } = self.impairment;
+        let leaves = self.leaves(now, octets, bandwidth);
+        let late = self.random.up_to(u64::try_from(jitter.as_micros()).unwrap_or(u64::MAX));
+        let again = if self.happens(loss) { SENT_AGAIN } else { Duration::ZERO };
+        leaves + delay + Duration::from_micros(late) + again
+    }
+
+    pub fn is_parted(&self) -> bool {
+        self.impairment.partition
+    }
+
+    /// When so many octets are through, at the link's rate.
+    fn leaves(&mut self, now: Instant, octets: usize, bandwidth: Option<u64>) -> Instant {
+        let Some(rate) = bandwidth.filter(|rate| *rate > 0) else { return now };
+        let takes = Duration::from_secs_f64(octets as f64 / rate as f64);
+        let through = self.busy_until.map_or(now, |until| until.max(now)) + takes;
+        self.busy_until = Some(through);
+        through
     }
 
     fn happens(&mut self, part: f64) -> bool {

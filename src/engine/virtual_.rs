@@ -1,6 +1,9 @@
 //! A world in memory: datagrams, streams, files and a clock that runs as the test says.
 //! Knows: who is bound to which address. Must not: know what is sent, or why.
 
+mod connection;
+mod ladder;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +25,7 @@ use super::impairment::{Impairment, Link};
 use super::processes::Processes;
 use super::virtual_processes::VirtualProcesses;
 use crate::protocol::random::Random;
+use ladder::{Fate, Ladder};
 
 /// What a stream holds on its way, in octets.
 const STREAM_BUFFER: usize = 256 << 10;
@@ -46,6 +50,9 @@ struct World {
     names: HashMap<String, Found>,
     /// Impaired ones, by who sends and who receives.
     links: HashMap<(IpAddr, IpAddr), Link>,
+    ladder: Ladder,
+    /// How far the time of day is from where it would be.
+    step: jiff::SignedDuration,
     sent: u64,
     random: Random,
     next_port: u16,
@@ -114,6 +121,8 @@ impl VirtualEnvironment {
             local: HashMap::new(),
             names: HashMap::new(),
             links: HashMap::new(),
+            ladder: Ladder::default(),
+            step: jiff::SignedDuration::ZERO,
             sent: 0,
             random: Random::new(seed),
             next_port: 40_000,
@@ -156,7 +165,8 @@ impl VirtualEnvironment {
         };
     }
 
-    /// Datagrams from one host to another suffer from this from now on; `None`: from nothing, as in the beginning.
+    /// What passes from one host to another suffers from this from now on; `None`: from nothing, as in the beginning. On
+    /// connections nothing is lost, doubled or turned around: it is late.
     pub fn impair(&self, from: IpAddr, to: IpAddr, impairment: Option<Impairment>) {
         let mut world = self.world();
         match impairment {
@@ -173,9 +183,33 @@ impl VirtualEnvironment {
         let mut world = self.world();
         let address = Self::inbox_for(&world.listeners, to).ok_or(ErrorKind::ConnectionRefused)?;
         let arrivals = world.listeners.get_mut(&address).ok_or(ErrorKind::ConnectionRefused)?;
-        let (ours, theirs) = tokio::io::duplex(STREAM_BUFFER);
+        let (ours, theirs) = connection::connect(self, from, to);
         arrivals.arrive((Box::new(theirs), from));
         Ok(ours)
+    }
+
+    /// Every SIP message that passed, a line each; the oldest of very many are gone.
+    pub fn ladder(&self) -> Vec<String> {
+        self.world().ladder.lines().collect()
+    }
+
+    /// The time of day leaps, as when an administrator sets the clock; timers go on as before.
+    pub fn step_wall(&self, by: jiff::SignedDuration) {
+        let mut world = self.world();
+        world.step = world.step.saturating_add(by);
+    }
+
+    /// When octets that are sent now on a connection arrive.
+    fn carried(&self, (from, to): (SocketAddr, SocketAddr), octets: &[u8]) -> Instant {
+        let now = self.clock();
+        let mut world = self.world();
+        world.ladder.note(now - self.born, (from, to), octets, Fate::Arrives);
+        let link = world.links.get_mut(&(from.ip(), to.ip()));
+        link.map_or(now, |link| link.carry(now.into_std(), octets.len()).into())
+    }
+
+    fn is_parted(&self, (from, to): (SocketAddr, SocketAddr)) -> bool {
+        self.world().links.get(&(from.ip(), to.ip())).is_some_and(Link::is_parted)
     }
 
     fn clock(&self) -> Instant {
@@ -223,7 +257,7 @@ impl Environment for VirtualEnvironment {
         // 2026-01-01T00:00:00Z plus the virtual time that has passed
         let epoch = jiff::Timestamp::constant(1_767_225_600, 0);
         let passed = jiff::SignedDuration::try_from(self.clock() - self.born).unwrap_or(jiff::SignedDuration::ZERO);
-        epoch.checked_add(passed).unwrap_or(epoch)
+        epoch.checked_add(passed.saturating_add(self.world().step)).unwrap_or(epoch)
     }
 
     fn fill_random(&self, bytes: &mut [u8]) {
@@ -320,13 +354,23 @@ impl VirtualSocket {
             true => SocketAddr::new(self.environment.home, self.local.port()),
             false => self.local,
         };
-        let Some(address) = VirtualEnvironment::inbox_for(&world.datagrams, to) else { return };
-        let World { datagrams, links, sent, .. } = &mut *world;
-        let Some(inbox) = datagrams.get_mut(&address) else { return };
+        let address = VirtualEnvironment::inbox_for(&world.datagrams, to);
+        let World { datagrams, links, ladder, sent, .. } = &mut *world;
+        let mut note = |fate| ladder.note(now - self.environment.born, (from, to), bytes, fate);
+        let Some(inbox) = address.and_then(|address| datagrams.get_mut(&address)) else { return note(Fate::Nowhere) };
         match links.get_mut(&(from.ip(), to.ip())) {
-            None => inbox.queue.push_back((from, bytes.to_vec())),
+            None => {
+                note(Fate::Arrives);
+                inbox.queue.push_back((from, bytes.to_vec()));
+            }
             Some(link) => {
-                for at in link.pass(now.into_std(), bytes.len()) {
+                let arrivals = link.pass(now.into_std(), bytes.len());
+                note(match arrivals.len() {
+                    0 => Fate::Lost,
+                    1 => Fate::Arrives,
+                    _ => Fate::Doubled,
+                });
+                for at in arrivals {
                     *sent += 1;
                     inbox.on_the_way.insert((at.into(), *sent), (from, bytes.to_vec()));
                 }

@@ -79,20 +79,36 @@ impl Case {
         scenario: &str,
         read: impl Fn(&Path) -> io::Result<Vec<u8>>,
     ) -> Result<Summary, String> {
+        engine.block_on(self.playing_in(engine, scenario, read)?)
+    }
+
+    /// The same beside something else: for scenarios that are called, by the node or by another scenario. Give it to
+    /// [`Engine::block_on`] together with what calls.
+    ///
+    /// # Errors
+    /// As of [`Case::play_in`].
+    pub fn playing_in<R: Fn(&Path) -> io::Result<Vec<u8>>>(
+        self,
+        engine: &Engine,
+        scenario: &str,
+        read: R,
+    ) -> Result<impl Future<Output = Result<Summary, String>> + use<R>, String> {
         let scenario = Scenario::read(scenario, self.variables.clone());
         let scenario =
             scenario.map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
         let sounds = Sounds::load(&scenario, read)?;
         let environment: Arc<dyn Environment> = Arc::new(engine.environment().at(self.local.ip()));
-        let terms = Terms {
-            keep_ladders: true,
-            run: None,
-            note: &mut |_, _| {},
-            failed: &mut |_| {},
-            progress: &mut |_, _| {},
-            stop: pin!(std::future::pending()),
-        };
-        engine.block_on(self.play(environment, Rc::new(scenario), sounds, terms))
+        Ok(async move {
+            let terms = Terms {
+                keep_ladders: true,
+                run: None,
+                note: &mut |_, _| {},
+                failed: &mut |_| {},
+                progress: &mut |_, _| {},
+                stop: pin!(std::future::pending()),
+            };
+            self.play(environment, Rc::new(scenario), sounds, terms).await
+        })
     }
 
     /// Plays a scenario until every call is over.

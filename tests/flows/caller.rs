@@ -52,14 +52,13 @@ pub struct Caller {
 impl Caller {
     pub fn new(invite: Invite, way: Way, local: SocketAddr, number: u64) -> Caller {
         let world = invite.world.clone();
-        let name = format!("caller {}", number % 1_000_000);
         let media = SocketAddr::new(local.ip(), local.port() + 2);
         let socket = world.environment().bind_media(media).expect("an RTP socket");
         let rtcp = SocketAddr::new(local.ip(), local.port() + 3);
         let rtcp = world.environment().bind_media(rtcp).expect("an RTCP socket");
         let mut media = Media::new(socket, rtcp, invite.law, number);
         media.network = invite.network;
-        let line = Line::new(name, way, media);
+        let line = Line::new(way, media);
         let line = Rc::new(RefCell::new(line));
         world.add_line(&line);
         Caller {
@@ -461,7 +460,6 @@ impl Caller {
 
     pub fn send_as_is(&mut self, message: &Sip) {
         let mut line = self.line.borrow_mut();
-        self.world.ladder().sent(self.world.now(), &line.name, message);
         if let Some(persistence) = &mut line.persistence {
             persistence.sent(self.world.now(), message);
         }

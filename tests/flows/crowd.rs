@@ -76,7 +76,7 @@ fn one_seed_is_one_world() {
         world.assert_idle();
         let messages = world.mailbox("alice").messages();
         let letters: Vec<_> = messages.iter().map(|mail| (mail.message_id(), mail.audio().0)).collect();
-        (world.ladder().lines(), letters)
+        (world.ladder(), letters)
     };
     let (first, again, other) = (tell(7), tell(7), tell(8));
     assert_eq!(first.0, again.0);

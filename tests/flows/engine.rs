@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use ringpost::engine::{Beginning, Engine, Impairment};
-use ringpost::replay::{Case, Summary};
+use ringpost::directory::SourceFile;
+use ringpost::engine::{Beginning, Engine, Impairment, TestTarget};
+use ringpost::protocol::sip::Transport;
+use ringpost::replay::{Case, Summary, builtin};
 
 use crate::sound::root;
 use crate::world::{GATEWAY, HOME, organisation};
@@ -53,6 +56,65 @@ fn nobody_is_reached_behind_a_partition_until_it_is_over() {
     assert_eq!(summary.failed[0].outcome.failure.as_ref().unwrap().why.kind(), "retransmissions");
     engine.impair(GATEWAY, HOME, None);
     assert_ok(&play(&engine, "options-ping"), 1);
+}
+
+#[test]
+fn a_scenario_that_is_called_answers_the_node() {
+    let beginning = Beginning::new(organisation());
+    let text = "[[ip_gateway]]\nname = \"PBX\"\naddress = \"192.0.2.9\"\nport = 5070\n";
+    beginning.files.edit(|sources| sources.push(SourceFile::new("pbx.toml", text)));
+    let engine = Engine::start(beginning).unwrap();
+    let local: SocketAddr = "192.0.2.9:5070".parse().unwrap();
+    let pbx = Case { local, media_ip: local.ip(), remote: None, ..Case::against(&engine) };
+    let called = pbx.playing_in(&engine, builtin("uas").unwrap(), |file| fs::read(file)).unwrap();
+    let (node, target) = (engine.node(), TestTarget::Gateway { name: "PBX".to_owned(), phone: "1234".to_owned() });
+    let calling = node.test(target, None, None, Some(Duration::from_secs(20)));
+    let (summary, outcome) = engine.block_on(async { tokio::join!(called, calling) });
+    assert!(summary.unwrap().is_success());
+    let outcome = outcome.unwrap();
+    assert!(outcome.latency_ms.is_some() && outcome.packets_sent > 0, "{outcome:?}");
+    let ladder = engine.ladder().join("\n");
+    assert!(ladder.contains("192.0.2.9:5070        INVITE sip:1234@192.0.2.9:5070;"), "{ladder}");
+}
+
+#[test]
+fn a_connection_loses_nothing_over_a_bad_link_and_waits_for_one_that_is_parted() {
+    let bad = Impairment { delay: Duration::from_millis(300), loss: 0.5, ..Impairment::default() };
+    let engine = engine(1, bad);
+    let began = engine.now();
+    let over_tcp = || Case { transport: Transport::Tcp, ..Case::against(&engine) };
+    let text = fs::read_to_string(root().join("scenarios/hang-up-during-greeting.xml")).unwrap();
+    let summary = over_tcp().play_in(&engine, &text, |file| fs::read(root().join(file))).unwrap();
+    assert_ok(&summary, 1);
+    assert!(engine.now() - began > Duration::from_millis(1200), "four messages, 300 ms each");
+
+    engine.impair(GATEWAY, HOME, Some(Impairment { partition: true, ..bad }));
+    let case = Case { process: 2, receive_timeout: Some(Duration::from_secs(20)), ..over_tcp() };
+    let playing = case.playing_in(&engine, &text, |file| fs::read(root().join(file))).unwrap();
+    let mended = async {
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        engine.impair(GATEWAY, HOME, None);
+    };
+    let (summary, ()) = engine.block_on(async { tokio::join!(playing, mended) });
+    assert_ok(&summary.unwrap(), 1);
+}
+
+#[test]
+fn the_time_of_day_leaps_and_calls_go_on() {
+    let engine = engine(1, Impairment::default());
+    let leaping = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        engine.step_wall(jiff::SignedDuration::from_hours(-24));
+    };
+    let text = fs::read_to_string(root().join("scenarios/leave-message.xml")).unwrap();
+    let playing = Case::against(&engine).playing_in(&engine, &text, |file| fs::read(root().join(file))).unwrap();
+    let (summary, ()) = engine.block_on(async { tokio::join!(playing, leaping) });
+    assert_ok(&summary.unwrap(), 1);
+    engine.run(Duration::from_secs(5));
+    assert_eq!(engine.mail("alice").len(), 1);
+    let records = engine.records();
+    assert_eq!(records.len(), 1);
+    assert!(records[0].call_duration_s >= 5, "by the clock that does not leap: {records:?}");
 }
 
 #[test]

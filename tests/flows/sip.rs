@@ -1,9 +1,6 @@
 //! SIP as the far end writes and reads it: text, and nothing of the code under test.
 
-use std::cell::RefCell;
 use std::fmt::Write;
-use std::rc::Rc;
-use std::time::Duration;
 
 /// One SIP message.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,18 +94,6 @@ impl Sip {
     pub fn sdp(&self) -> Option<Sdp> {
         (!self.body.is_empty() && self.find("Content-Type") == Some("application/sdp")).then(|| Sdp(self.body.clone()))
     }
-
-    fn summary(&self) -> String {
-        let mut text = self.start.clone();
-        write!(text, "  [{}]", self.find("CSeq").unwrap_or("no CSeq")).unwrap();
-        if !self.body.is_empty() {
-            write!(text, " + {}", self.find("Content-Type").unwrap_or("body")).unwrap();
-        }
-        for name in ["Warning", "Reason", "Retry-After"] {
-            self.find(name).into_iter().for_each(|value| write!(text, " {name}: {value}").unwrap());
-        }
-        text
-    }
 }
 
 /// A session description of the node's.
@@ -136,32 +121,5 @@ impl Sdp {
 
     fn line(&self, start: &str) -> Option<&str> {
         self.0.lines().find_map(|line| line.strip_prefix(start))
-    }
-}
-
-/// Every SIP message of a world, as it is printed when a test fails.
-#[derive(Clone, Default)]
-pub struct Ladder(Rc<RefCell<Vec<String>>>);
-
-impl Ladder {
-    pub fn sent(&self, at: Duration, who: &str, message: &Sip) {
-        self.note(at, &format!("{who:>9} ──▶ node  {}", message.summary()));
-    }
-
-    pub fn received(&self, at: Duration, who: &str, message: &Sip) {
-        self.note(at, &format!("{who:>9} ◀── node  {}", message.summary()));
-    }
-
-    pub fn note(&self, at: Duration, what: &str) {
-        self.0.borrow_mut().push(format!("{:10.3} s {what}", at.as_secs_f64()));
-    }
-
-    pub fn lines(&self) -> Vec<String> {
-        self.0.borrow().clone()
-    }
-
-    pub fn print(&self) {
-        eprintln!("--- what was said on the wire, in virtual time ---");
-        self.0.borrow().iter().for_each(|line| eprintln!("{line}"));
     }
 }

@@ -25,7 +25,6 @@ use crate::caller::Line;
 use crate::fragile::{Damage, Fragile};
 use crate::invite::Peer;
 use crate::post::{Mailbox, Postman, Trouble};
-use crate::sip::Ladder;
 use crate::sound::root;
 
 /// The node's own address.
@@ -47,7 +46,6 @@ struct Inner {
     damage: Damage,
     trouble: Trouble,
     lines: RefCell<Vec<Weak<RefCell<Line>>>>,
-    ladder: Ladder,
     now: Cell<Duration>,
     names: Cell<u64>,
     node: Cell<SocketAddr>,
@@ -101,7 +99,6 @@ impl World {
             damage,
             trouble,
             lines: RefCell::default(),
-            ladder: Ladder::default(),
             now: Cell::new(age),
             names: Cell::new(0),
             node: Cell::new(SocketAddr::new(home, WORKER_PORT)),
@@ -203,7 +200,7 @@ impl World {
     fn step(&self, end: Duration) {
         let lines = self.lines();
         for line in &lines {
-            line.borrow_mut().transmit(self.now(), &self.0.ladder);
+            line.borrow_mut().transmit(self.now());
         }
         let speaks = lines.iter().any(|line| line.borrow().media.open);
         let step = if speaks { STEP } else { QUIET_STEP };
@@ -211,7 +208,7 @@ impl World {
         let now = self.0.engine.run(pause);
         self.0.now.set(now);
         for line in &lines {
-            line.borrow_mut().receive(now, &self.0.ladder);
+            line.borrow_mut().receive(now);
         }
     }
 
@@ -262,8 +259,9 @@ impl World {
         &self.0.trouble
     }
 
-    pub fn ladder(&self) -> &Ladder {
-        &self.0.ladder
+    /// Every SIP message that passed, a line each.
+    pub fn ladder(&self) -> Vec<String> {
+        self.0.engine.ladder()
     }
 
     /// A number no other part of this world has.
@@ -355,15 +353,6 @@ pub fn spool_files(disk: &MemoryDisk) -> Vec<PathBuf> {
         }
     }
     files
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("--- the world of seed {} ---", self.engine.beginning().seed);
-            self.ladder.print();
-        }
-    }
 }
 
 impl Beginning {

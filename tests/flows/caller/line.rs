@@ -13,12 +13,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
 use super::persistence::Persistence;
 use super::{Caller, PATIENCE};
 use crate::rtp::Media;
-use crate::sip::{Ladder, Sip};
+use crate::sip::Sip;
 use crate::world::World;
 
 /// What the clock of the world moves.
 pub struct Line {
-    pub name: String,
     pub way: Way,
     pub media: Media,
     pub responses: VecDeque<Sip>,
@@ -73,28 +72,21 @@ impl Caller {
 }
 
 impl Line {
-    pub fn new(name: String, way: Way, media: Media) -> Line {
-        Line { name, way, media, responses: VecDeque::new(), requests: VecDeque::new(), persistence: None }
+    pub fn new(way: Way, media: Media) -> Line {
+        Line { way, media, responses: VecDeque::new(), requests: VecDeque::new(), persistence: None }
     }
 
-    pub fn transmit(&mut self, now: Duration, ladder: &Ladder) {
+    pub fn transmit(&mut self, now: Duration) {
         self.media.transmit(now);
         let due = self.persistence.as_mut().map(|persistence| persistence.due(now)).unwrap_or_default();
-        for octets in due {
-            ladder.sent(now, &self.name, &Sip::parse(&octets));
-            self.way.send_datagram(&octets);
-        }
+        due.iter().for_each(|octets| self.way.send_datagram(octets));
     }
 
-    pub fn receive(&mut self, now: Duration, ladder: &Ladder) {
+    pub fn receive(&mut self, now: Duration) {
         for message in self.way.receive() {
-            ladder.received(now, &self.name, &message);
             let known = self.persistence.as_mut().map(|persistence| persistence.received(&message));
             let (again, answer) = known.unwrap_or_default();
-            if let Some(octets) = answer {
-                ladder.sent(now, &self.name, &Sip::parse(&octets));
-                self.way.send_datagram(&octets);
-            }
+            answer.iter().for_each(|octets| self.way.send_datagram(octets));
             if again {
                 continue;
             }

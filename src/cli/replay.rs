@@ -26,7 +26,7 @@ use crate::engine::real::RealEnvironment;
 use crate::engine::{Beginning, Engine, Environment, ROUTER_PORT, SERVICE_PORT, WORKER_PORT};
 use crate::protocol::sip::Transport;
 use crate::replay::scenario::{Action, Side};
-use crate::replay::{Case, FieldFile, Scenario, Sounds, Summary, Terms, builtin};
+use crate::replay::{Case, FieldFile, Partner, Scenario, Sounds, Summary, Terms, builtin};
 use report::Played;
 
 /// Where an engine's world has node and replay: both on one machine, as the sample organisation expects it.
@@ -47,13 +47,25 @@ struct Prepared {
 pub(super) fn run(folders: &Folders, options: &Options) -> Result<(), Box<dyn Error>> {
     let fields = options.csv.iter().map(|file| field_file(file)).collect::<Result<Vec<_>, _>>()?;
     let prepared = options.scenarios.iter().map(|name| prepare(name, options)).collect::<Result<Vec<_>, _>>()?;
+    let second = options.with.iter().map(|name| prepare(name, options)).collect::<Result<Vec<_>, _>>()?;
+    if !second.is_empty() && prepared.len() > 1 {
+        return Err("--with names what is played beside one scenario, and several are given".into());
+    }
     let mut all = Vec::new();
     for prepared in &prepared {
-        let played = play(folders, options, prepared, &fields)?;
-        if !options.json {
-            report::print(&played, options.ladder);
+        let together: Vec<&Prepared> = std::iter::once(prepared).chain(&second).collect();
+        if let (Some(step), []) = (prepared.scenario.first_command(), second.as_slice()) {
+            let (name, line) = (&prepared.name, step.line);
+            return Err(
+                format!("{name}:{line}: needs a second scenario beside this one; --with FILE.xml gives it").into()
+            );
         }
-        all.push(played);
+        for played in play(folders, options, &together, &fields)? {
+            if !options.json {
+                report::print(&played, options.ladder);
+            }
+            all.push(played);
+        }
     }
     if options.json {
         say!("{}", report::json(&all));
@@ -97,86 +109,163 @@ fn prepare(name: &str, options: &Options) -> Result<Prepared, String> {
     Ok(Prepared { name: name.to_owned(), folder, scenario: Rc::new(scenario) })
 }
 
+/// Plays a scenario, or two beside each other.
 fn play(
     folders: &Folders,
     options: &Options,
-    prepared: &Prepared,
+    together: &[&Prepared],
     fields: &[FieldFile],
-) -> Result<Played, Box<dyn Error>> {
+) -> Result<Vec<Played>, Box<dyn Error>> {
     let began = Instant::now();
+    let over_the_network = options.to.is_some() || together.iter().any(|one| one.scenario.side == Side::Called);
+    let summaries = match over_the_network {
+        true => on_the_network(options, together, fields)?,
+        false => in_an_engine(folders, options, together, fields)?,
+    };
+    let took = began.elapsed();
+    let played = together.iter().zip(summaries).map(|(one, summary)| {
+        let summary = summary.map_err(|why| format!("{}: {why}", one.name))?;
+        Ok(Played { name: one.name.clone(), summary, took, is_virtual: !over_the_network })
+    });
+    played.collect()
+}
+
+/// What one of the scenarios that are played together is played with.
+struct Part<'p> {
+    prepared: &'p Prepared,
+    case: Case,
+    environment: Arc<dyn Environment>,
+    sounds: Sounds,
+}
+
+fn sounds(prepared: &Prepared) -> Result<Sounds, String> {
     let sounds = Sounds::load(&prepared.scenario, |file| {
         let beside = prepared.folder.join(file);
         fs::read(if file.exists() { file } else { &beside })
     });
-    let sounds = sounds.map_err(|fault| format!("{}: {fault}", prepared.name))?;
-    let over_the_network = options.to.is_some() || prepared.scenario.side == Side::Called;
-    let summary = match over_the_network {
-        true => on_the_network(options, prepared, sounds, fields)?,
-        false => in_an_engine(folders, options, prepared, sounds, fields)?,
+    sounds.map_err(|fault| format!("{}: {fault}", prepared.name))
+}
+
+/// `stop`: no more calls begin; a second scenario ends with the first.
+async fn play_together(
+    parts: Vec<Part<'_>>,
+    options: &Options,
+    is_live: bool,
+    stop: impl Future<Output = ()>,
+) -> Vec<Result<Summary, String>> {
+    let mut parts = parts.into_iter();
+    match (parts.next(), parts.next()) {
+        (Some(one), Some(other)) => {
+            let [first, second] = Partner::pair();
+            let first = play_one(one, Some(first), options, is_live, stop);
+            let second = play_one(other, Some(second), options, false, std::future::pending());
+            let (first, second) = tokio::join!(first, second);
+            vec![first, second]
+        }
+        (Some(one), None) => vec![play_one(one, None, options, is_live, stop).await],
+        _ => Vec::new(),
+    }
+}
+
+async fn play_one(
+    Part { prepared, case, environment, sounds }: Part<'_>,
+    partner: Option<Partner>,
+    options: &Options,
+    is_live: bool,
+    stop: impl Future<Output = ()>,
+) -> Result<Summary, String> {
+    let name = &prepared.name;
+    let mut run = |command: &str| {
+        if let Err(error) = std::process::Command::new("sh").args(["-c", command]).spawn() {
+            eprintln!("{name}: cannot run \"{command}\": {error}");
+        }
     };
-    Ok(Played { name: prepared.name.clone(), summary, took: began.elapsed(), is_virtual: !over_the_network })
+    let run: &mut dyn FnMut(&str) = &mut run;
+    let terms = Terms {
+        keep_ladders: options.ladder,
+        run: options.allow_exec.then_some(run),
+        note: &mut |warning, text| match warning {
+            true => eprintln!("{name}: warning: {text}"),
+            false => eprintln!("{name}: {text}"),
+        },
+        failed: &mut |outcome| eprintln!("{name}: {}", report::failed_call(outcome)),
+        progress: &mut |summary, in_progress| {
+            if is_live {
+                eprint!("\r{}\x1b[K", report::progress(summary, in_progress));
+            }
+        },
+        stop: pin!(stop),
+    };
+    let summary = case.play(environment, prepared.scenario.clone(), sounds, partner, terms).await;
+    if is_live {
+        eprint!("\r\x1b[K");
+    }
+    summary
 }
 
 fn on_the_network(
     options: &Options,
-    prepared: &Prepared,
-    sounds: Sounds,
+    together: &[&Prepared],
     fields: &[FieldFile],
-) -> Result<Summary, Box<dyn Error>> {
+) -> Result<Vec<Result<Summary, String>>, Box<dyn Error>> {
     let environment: Arc<dyn Environment> = Arc::new(RealEnvironment::default());
     let runtime = moderated_runtime(LOOKS_EVERY)?;
-    let remote = options.to.as_deref().map(resolve).transpose()?;
-    let local_ip = match (options.local_ip, remote) {
-        (Some(ip), _) => ip,
-        (None, Some(remote)) => environment.address_towards(remote.ip())?,
-        (None, None) => ENGINES_PEER,
-    };
-    let default_port = if remote.is_none() { ROUTER_PORT } else { 0 };
-    let local = SocketAddr::new(local_ip, options.local_port.unwrap_or(default_port));
-    let mut case = options.case(local, remote, fields);
-    case.process = std::process::id();
-    case.seed = options.seed.unwrap_or_else(|| environment.random_u64());
-    let (name, scenario) = (&prepared.name, prepared.scenario.clone());
-    let summary = runtime.block_on(async {
-        let stop = async {
-            // a system without signals cannot be interrupted
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
+    let targets = [options.to.as_ref(), options.with_to.as_ref().or(options.to.as_ref())];
+    let mut parts = Vec::new();
+    for ((prepared, to), after) in together.iter().copied().zip(targets).zip(0_u16..) {
+        let remote = to.map(|to| resolve(to)).transpose()?;
+        let local_ip = match (options.local_ip, remote) {
+            (Some(ip), _) => ip,
+            (None, Some(remote)) => environment.address_towards(remote.ip())?,
+            (None, None) => ENGINES_PEER,
         };
-        let terms = &mut Shown { name, options, is_live: std::io::stderr().is_terminal() };
-        terms.play(case, environment, scenario, sounds, stop).await
-    });
-    Ok(summary.map_err(|why| format!("{name}: {why}"))?)
+        let default_port = if remote.is_none() { ROUTER_PORT } else { 0 };
+        let port = options.local_port.map_or(default_port, |port| port.saturating_add(after));
+        let mut case = options.case(SocketAddr::new(local_ip, port), remote, fields, after);
+        if let Some(host) = to {
+            case.remote_host = host.rsplit_once(':').map_or(host.as_str(), |(host, _)| host).to_owned();
+        }
+        case.process = std::process::id();
+        case.seed = options.seed.unwrap_or_else(|| environment.random_u64());
+        parts.push(Part { prepared, case, environment: environment.clone(), sounds: sounds(prepared)? });
+    }
+    let stop = async {
+        // a system without signals cannot be interrupted
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    Ok(runtime.block_on(play_together(parts, options, std::io::stderr().is_terminal(), stop)))
 }
 
 fn in_an_engine(
     folders: &Folders,
     options: &Options,
-    prepared: &Prepared,
-    sounds: Sounds,
+    together: &[&Prepared],
     fields: &[FieldFile],
-) -> Result<Summary, Box<dyn Error>> {
-    let name = &prepared.name;
-    let needs = Needs::of(prepared)?;
+) -> Result<Vec<Result<Summary, String>>, Box<dyn Error>> {
     let directory = TomlFolder::new(Arc::new(RealDisk), folders.config.join("directory"));
     let mut organisation = directory.read().map_err(|error| error.to_string())?;
-    organisation.extend(needs.organisation);
+    let needs = together.iter().map(|prepared| Needs::of(prepared)).collect::<Result<Vec<_>, _>>()?;
+    organisation.extend(needs.iter().filter_map(|needs| needs.organisation.clone()));
     let mut beginning = Beginning::new(organisation);
     beginning.seed = options.seed.unwrap_or(1);
     beginning.home = ENGINES_PEER;
-    let engine = Engine::start(beginning).map_err(|error| format!("{name}: the engine does not start: {error}"))?;
-    let local_ip = options.local_ip.or(needs.local_ip).unwrap_or(ENGINES_PEER);
-    let local = SocketAddr::new(local_ip, options.local_port.unwrap_or(ENGINES_PEER_PORT));
-    let mut case = options.case(local, Some(SocketAddr::new(ENGINES_PEER, needs.port)), fields);
-    if let (None, Some(service)) = (&options.service, needs.service) {
-        case.service = service;
+    let engine = Engine::start(beginning).map_err(|error| format!("the engine does not start: {error}"))?;
+    let mut parts = Vec::new();
+    for ((prepared, needs), after) in together.iter().copied().zip(needs).zip(0_u16..) {
+        let local_ip = options.local_ip.or(needs.local_ip).unwrap_or(ENGINES_PEER);
+        let port = options.local_port.unwrap_or(ENGINES_PEER_PORT).saturating_add(after);
+        let remote = SocketAddr::new(ENGINES_PEER, needs.port);
+        let mut case = options.case(SocketAddr::new(local_ip, port), Some(remote), fields, after);
+        if let (None, Some(service)) = (&options.service, needs.service) {
+            case.service = service;
+        }
+        case.retransmits &= needs.retransmits;
+        let environment: Arc<dyn Environment> = Arc::new(engine.environment().at(local_ip));
+        parts.push(Part { prepared, case, environment, sounds: sounds(prepared)? });
     }
-    case.retransmits &= needs.retransmits;
-    let environment: Arc<dyn Environment> = Arc::new(engine.environment().at(local_ip));
-    let terms = &mut Shown { name, options, is_live: false };
-    let played = terms.play(case, environment, prepared.scenario.clone(), sounds, std::future::pending());
-    Ok(engine.block_on(played).map_err(|why| format!("{name}: {why}"))?)
+    Ok(engine.block_on(play_together(parts, options, false, std::future::pending())))
 }
 
 /// What a scenario says it needs of an engine (a comment `engine: …` in its file).
@@ -218,52 +307,6 @@ impl Needs {
     }
 }
 
-/// Shows how a replay goes while it goes.
-struct Shown<'s> {
-    name: &'s str,
-    options: &'s Options,
-    is_live: bool,
-}
-
-impl Shown<'_> {
-    async fn play(
-        &mut self,
-        case: Case,
-        environment: Arc<dyn Environment>,
-        scenario: Rc<Scenario>,
-        sounds: Sounds,
-        stop: impl Future<Output = ()>,
-    ) -> Result<Summary, String> {
-        let (name, is_live) = (self.name, self.is_live);
-        let mut run = |command: &str| {
-            if let Err(error) = std::process::Command::new("sh").args(["-c", command]).spawn() {
-                eprintln!("{name}: cannot run \"{command}\": {error}");
-            }
-        };
-        let run: &mut dyn FnMut(&str) = &mut run;
-        let terms = Terms {
-            keep_ladders: self.options.ladder,
-            run: self.options.allow_exec.then_some(run),
-            note: &mut |warning, text| match warning {
-                true => eprintln!("{name}: warning: {text}"),
-                false => eprintln!("{name}: {text}"),
-            },
-            failed: &mut |outcome| eprintln!("{name}: {}", report::failed_call(outcome)),
-            progress: &mut |summary, in_progress| {
-                if is_live {
-                    eprint!("\r{}\x1b[K", report::progress(summary, in_progress));
-                }
-            },
-            stop: pin!(stop),
-        };
-        let summary = case.play(environment, scenario, sounds, terms).await;
-        if is_live {
-            eprint!("\r\x1b[K");
-        }
-        summary
-    }
-}
-
 fn resolve(target: &str) -> Result<SocketAddr, String> {
     let with_port = if target.parse::<IpAddr>().is_ok() || !target.contains(':') {
         format!("{}:{ROUTER_PORT}", if target.contains(':') { format!("[{target}]") } else { target.to_owned() })
@@ -279,20 +322,16 @@ impl Options {
         self.set.iter().cloned().collect()
     }
 
-    fn case(&self, local: SocketAddr, remote: Option<SocketAddr>, fields: &[FieldFile]) -> Case {
-        let host = self.to.as_deref().map(|to| to.rsplit_once(':').map_or(to, |(host, _)| host)).unwrap_or_default();
+    /// `after`: behind so many other scenarios that are played at the same time; each has ports of its own.
+    fn case(&self, local: SocketAddr, remote: Option<SocketAddr>, fields: &[FieldFile], after: u16) -> Case {
         Case {
             transport: if self.tcp() { Transport::Tcp } else { Transport::Udp },
             local,
             remote,
-            remote_host: if host.is_empty() {
-                remote.map(|at| at.ip().to_string()).unwrap_or_default()
-            } else {
-                host.to_owned()
-            },
+            remote_host: remote.map(|at| at.ip().to_string()).unwrap_or_default(),
             service: self.service.clone().unwrap_or_else(|| "5000".to_owned()),
             media_ip: local.ip(),
-            media_port: self.media_port,
+            media_port: self.media_port.saturating_add(2 * after),
             load: self.load(),
             fields: fields.to_vec(),
             variables: self.keys(),

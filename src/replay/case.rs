@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::crowd::{Crowd, Load};
 use super::line::Line;
+use super::partner::Partner;
 use super::player::{Player, Terms};
 use super::scenario::{Scenario, Side};
 use super::setup::{FieldFile, Setup};
@@ -96,6 +97,9 @@ impl Case {
         let scenario = Scenario::read(scenario, self.variables.clone());
         let scenario =
             scenario.map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+        if let Some(step) = scenario.first_command() {
+            return Err(format!("line {}: there is no scenario beside this one to talk to", step.line));
+        }
         let sounds = Sounds::load(&scenario, read)?;
         let environment: Arc<dyn Environment> = Arc::new(engine.environment().at(self.local.ip()));
         Ok(async move {
@@ -107,11 +111,11 @@ impl Case {
                 progress: &mut |_, _| {},
                 stop: pin!(std::future::pending()),
             };
-            self.play(environment, Rc::new(scenario), sounds, terms).await
+            self.play(environment, Rc::new(scenario), sounds, None, terms).await
         })
     }
 
-    /// Plays a scenario until every call is over.
+    /// Plays a scenario until every call is over, beside another one if there is a partner.
     ///
     /// # Errors
     /// It cannot begin: no socket, no connection, nobody to call; in a sentence.
@@ -120,6 +124,7 @@ impl Case {
         environment: Arc<dyn Environment>,
         scenario: Rc<Scenario>,
         sounds: Sounds,
+        partner: Option<Partner>,
         terms: Terms<'_>,
     ) -> Result<Summary, String> {
         let line = self.line(&*environment, scenario.side).await?;
@@ -139,7 +144,12 @@ impl Case {
             receive_timeout: self.receive_timeout,
         };
         let crowd = Crowd::new(scenario.clone(), Rc::new(setup), self.load, &self.variables, self.seed);
-        let mut summary = Player::new(environment, line, crowd, sounds, self.media_ip).play(terms).await;
+        let player = Player::new(environment, line, crowd, sounds, self.media_ip);
+        let player = match partner {
+            Some(partner) => player.beside(partner),
+            None => player,
+        };
+        let mut summary = player.play(terms).await;
         summary.scenario.clone_from(&scenario.name);
         Ok(summary)
     }

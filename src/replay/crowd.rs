@@ -169,6 +169,29 @@ impl Crowd {
         self.drive(now, number, Event::Received(text), out);
     }
 
+    /// The scenario beside this one tells one of the calls something, or lets one begin.
+    pub fn told(&mut self, now: Instant, wall: jiff::Timestamp, text: Rc<str>, out: &mut Vec<Ordered>) {
+        self.shared.wall = Some(wall);
+        let Some(id) = message::call_id_of_command(&text) else { return };
+        let number = match self.ids.get(id) {
+            Some(number) => *number,
+            None if self.scenario.begins_when_told() && self.may_start() => {
+                let id = id.to_owned();
+                self.start(now, Some(&id), None, out)
+            }
+            None => return,
+        };
+        self.drive(now, number, Event::Told(text), out);
+    }
+
+    /// It tells nothing more.
+    pub fn nobody_tells(&mut self, now: Instant, out: &mut Vec<Ordered>) {
+        self.stopping |= self.scenario.begins_when_told();
+        let mut numbers: Vec<u64> = self.calls.keys().copied().collect();
+        numbers.sort_unstable();
+        numbers.into_iter().for_each(|number| self.drive(now, number, Event::NobodyTells, out));
+    }
+
     /// The connection all calls go by is closed.
     pub fn closed(&mut self, now: Instant, out: &mut Vec<Ordered>) {
         let mut numbers: Vec<u64> = self.calls.keys().copied().collect();
@@ -184,7 +207,7 @@ impl Crowd {
 
     /// Counted from the first call, so that nothing adds up.
     fn next_start(&self) -> Option<Instant> {
-        if self.scenario.side == Side::Called {
+        if self.scenario.side == Side::Called || self.scenario.begins_when_told() {
             return None;
         }
         let after = Duration::try_from_secs_f64(self.started as f64 / self.load.rate).ok()?;

@@ -55,6 +55,15 @@ pub fn call_id(message: &str) -> Option<&str> {
     header(message, "Call-ID").filter(|id| !id.is_empty())
 }
 
+/// The Call-ID a command names: it has no first line of its own.
+pub fn call_id_of_command(command: &str) -> Option<&str> {
+    let of_line = |line: &str| {
+        let (name, _) = line.split_once(':')?;
+        ["call-id", "i"].contains(&name.trim().to_ascii_lowercase().as_str()).then_some(name.len() + 1)
+    };
+    command.lines().find_map(|line| line.get(of_line(line)?..)).map(str::trim).filter(|id| !id.is_empty())
+}
+
 pub fn cseq_number(message: &str) -> Option<u32> {
     header(message, "CSeq")?.split_ascii_whitespace().next()?.parse().ok()
 }

@@ -47,6 +47,8 @@ pub enum Failure {
     /// An `int_cmd`.
     Stopped,
     Closed,
+    /// The scenario beside this one is over, and has not told what is waited for.
+    NobodyTells,
     CannotSend(String),
     /// Steps lead round and round without waiting.
     Endless,
@@ -63,6 +65,7 @@ impl Failure {
             Failure::Check(_) => "check",
             Failure::Stopped => "stopped",
             Failure::Closed => "connection-closed",
+            Failure::NobodyTells => "nothing-told",
             Failure::CannotSend(_) => "cannot-send",
             Failure::Endless => "endless",
         }
@@ -89,6 +92,7 @@ impl fmt::Display for Failure {
             }),
             Failure::Stopped => f.write_str("the scenario has stopped the call"),
             Failure::Closed => f.write_str("the connection was closed"),
+            Failure::NobodyTells => f.write_str("a command is expected, and the scenario that sends it is over"),
             Failure::CannotSend(why) => write!(f, "cannot send: {why}"),
             Failure::Endless => f.write_str("its steps lead round and round without waiting for anything"),
         }

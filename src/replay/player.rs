@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use super::crowd::{Crowd, Ordered};
 use super::line::{Arrival, Line};
 use super::message;
 use super::outcome::Outcome;
+use super::partner::Partner;
 use super::sounds::Sounds;
 use super::summary::{FailedCall, Passed, Summary};
 use super::voice::Voice;
@@ -54,6 +56,8 @@ pub struct Player {
     began: Instant,
     summary: Summary,
     packet: Vec<u8>,
+    /// Who plays a scenario beside this one.
+    partner: Option<Partner>,
 }
 
 /// A socket that calls send their audio from.
@@ -84,7 +88,13 @@ impl Player {
             began,
             summary: Summary::default(),
             packet: Vec::new(),
+            partner: None,
         }
+    }
+
+    /// Beside a player of another scenario.
+    pub fn beside(self, partner: Partner) -> Player {
+        Player { partner: Some(partner), ..self }
     }
 
     /// Plays until every call is over.
@@ -122,6 +132,14 @@ impl Player {
             tokio::select! {
                 arrival = self.line.readable() => arrivals.extend(arrival),
                 () = tokio::time::sleep_until(deadline.into()) => {}
+                told = told(&mut self.partner) => {
+                    let now = self.environment.now();
+                    match told {
+                        Some(text) => self.crowd.told(now, self.environment.wall(), text, &mut orders),
+                        None => self.crowd.nobody_tells(now, &mut orders),
+                    }
+                    self.obey(&mut orders, &mut terms);
+                }
                 () = &mut terms.stop, if !is_stopped => {
                     is_stopped = true;
                     self.crowd.start_no_more();
@@ -166,6 +184,7 @@ impl Player {
         for (number, command) in orders.drain(..) {
             match command {
                 Command::Send(text, to) => self.send(number, &text, to, terms),
+                Command::Tell(text) => self.partner.iter().for_each(|partner| partner.tell(text.clone())),
                 Command::Media(order) => self.media(number, order, terms),
                 Command::Note { warning, text } => (terms.note)(warning, &text),
                 Command::Run(command) => {
@@ -288,6 +307,14 @@ impl Player {
             }
         }
         quiet.iter().for_each(|number| _ = self.busy.remove(number));
+    }
+}
+
+/// What the scenario beside this one tells; for ever nothing, if there is none.
+async fn told(partner: &mut Option<Partner>) -> Option<Rc<str>> {
+    match partner {
+        Some(partner) => partner.told().await,
+        None => std::future::pending().await,
     }
 }
 

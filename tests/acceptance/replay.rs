@@ -217,6 +217,56 @@ fn the_verdict_on_scenarios_that_fail_is_that_of_sipp() {
     assert!(differences.is_empty(), "{} differ:\n{}", differences.len(), differences.join("\n\n"));
 }
 
+/// Two scenarios that talk to each other: over the network, in memory, and two sipps.
+#[test]
+fn two_scenarios_side_by_side_tell_each_other_what_to_do() {
+    require("sipp", "sip-tester");
+    let node = Node::start();
+    let folder = temporary_folder("together");
+    let [tells, told] = ["tells.xml", "is-told.xml"].map(|name| root().join("tests/scenarios").join(name));
+    let refusing = folder.join("refusing.xml");
+    let text = fs::read_to_string(&told).unwrap();
+    fs::write(&refusing, text.replace("X-State: answered", "X-State: refused")).unwrap();
+    for (second, goes_well) in [(&told, true), (&refusing, false)] {
+        let (first, second) = (tells.to_str().unwrap(), second.to_str().unwrap());
+        let (ports, to) = (Ports::claim(), node.sip().to_string());
+        let [local, media] = [0, 2].map(|port| ports.get(port).to_string());
+        let network = ["--to", &to, "-s", "1001", "-p", &local, "--media-port", &media];
+        for place in [&[][..], &network] {
+            let output = replay(&[&[first, "--with", second, "--json"][..], place].concat());
+            let all = json(&output);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!((output.status.success(), all[0]["ok"] == 1), (goes_well, goes_well), "{place:?}: {said}");
+            assert_eq!(all[1]["ok"], 1, "{place:?}: {said}");
+            let failure = &all[0]["failures"][0];
+            assert_eq!(failure["kind"], if goes_well { Value::Null } else { "check".into() }, "{said}");
+        }
+        let by_sipp = [second, first].map(|scenario| {
+            // its port, then that of audio; two further on is the one for pictures
+            let at = if scenario == second { 5 } else { 0 };
+            let mut sipp = Command::new("sipp");
+            sipp.arg(&to).args(["-sf", scenario, "-s", "1001", "-i", "127.0.0.1", "-m", "1", "-nostdin"]);
+            sipp.args(["-p", &ports.get(at).to_string(), "-mp", &ports.get(at + 1).to_string()]);
+            sipp.args(["-3pcc", &format!("127.0.0.1:{}", ports.get(9)), "-timeout", "10s", "-timeout_error"]);
+            sipp.env("TERM", "dumb").current_dir(&folder).stdin(Stdio::null()).stdout(Stdio::null());
+            let sipp = sipp.stderr(Stdio::null()).spawn().unwrap();
+            if scenario == second {
+                // it is told: the other one connects to it
+                while !is_listening(ports.get(9)) {
+                    std::thread::yield_now();
+                }
+            }
+            sipp
+        });
+        let [_, first_goes_well] = by_sipp.map(|mut sipp| sipp.wait().unwrap().success());
+        assert_eq!(first_goes_well, goes_well, "sipp");
+    }
+    let output = replay(&[tells.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("tells.xml:43: needs a second scenario beside this one"), "{said}");
+    fs::remove_dir_all(folder).unwrap();
+}
+
 /// Where a variant is played to.
 fn target(variant: &Variant, node: &Node, ports: &Ports) -> SocketAddr {
     match variant.to {
@@ -324,6 +374,13 @@ fn output(mut program: Command, variant: &Variant, ports: &Ports, folder: &Path)
     let _ = caller.kill();
     caller.wait().unwrap();
     output
+}
+
+/// Somebody takes connections on this port.
+fn is_listening(port: u16) -> bool {
+    let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
+    let places = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    places.into_iter().any(|line| line.len() > 3 && line[1].ends_with(&format!(":{port:04X}")) && line[3] == "0A")
 }
 
 /// Somebody receives on this UDP port. (To try to bind it could take it from who is about to.)

@@ -17,6 +17,12 @@ pub struct Options {
     /// Call this target over the network; without it, an engine of its own on virtual time
     #[arg(long, value_name = "HOST:PORT")]
     pub to: Option<String>,
+    /// A second scenario, played beside the first: what they tell each other by <sendCmd> and <recvCmd>
+    #[arg(long, value_name = "FILE.xml")]
+    pub with: Option<String>,
+    /// Whom the second scenario calls [default: the same target]
+    #[arg(long, value_name = "HOST:PORT", requires = "with")]
+    pub with_to: Option<String>,
     #[arg(long, default_value = "udp", value_parser = ["udp", "tcp"], ignore_case = true)]
     transport: String,
     /// Lines for [field0], [field1] …; the first line is SEQUENTIAL, RANDOM or USER

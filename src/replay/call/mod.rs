@@ -2,13 +2,14 @@
 //! Knows: the scenario, its own variables, what was sent and received last. Must not: touch a socket or a clock.
 
 mod acting;
+mod commands;
 mod fill;
 mod giving_up;
 mod incoming;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -46,6 +47,10 @@ pub struct Shared {
 pub enum Event<'m> {
     Begin,
     Received(&'m str),
+    /// By the scenario beside this one.
+    Told(Rc<str>),
+    /// That one tells nothing more.
+    NobodyTells,
     /// [`Call::deadline`] has come.
     Tick,
     /// The connection is closed.
@@ -55,6 +60,8 @@ pub enum Event<'m> {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     Send(Rc<str>, SocketAddr),
+    /// To the scenario beside this one.
+    Tell(Rc<str>),
     Media(MediaOrder),
     /// For the log, or as a warning.
     Note {
@@ -108,6 +115,10 @@ pub struct Call {
     copies: Option<Copies>,
     last_sent: Option<(usize, Rc<str>)>,
     last_received: String,
+    /// Commands that no step has taken yet.
+    told: VecDeque<Rc<str>>,
+    /// There are no more.
+    nobody_tells: bool,
     /// The step that took it, and its hash, until something is sent.
     last_taken: Option<(usize, u64)>,
     /// What was sent upon what: sent again when that comes again.
@@ -187,6 +198,8 @@ impl Call {
             copies: None,
             last_sent: None,
             last_received: String::new(),
+            told: VecDeque::new(),
+            nobody_tells: false,
             last_taken: None,
             answered: None,
             established: false,
@@ -234,6 +247,14 @@ impl Call {
                 if self.take(now, message, shared, out) == Goes::On {
                     self.run(now, shared, out);
                 }
+            }
+            Event::Told(text) => {
+                self.told.push_back(text);
+                self.run(now, shared, out);
+            }
+            Event::NobodyTells => {
+                self.nobody_tells = true;
+                self.run(now, shared, out);
             }
             Event::Tick => self.run(now, shared, out),
             Event::Closed if self.waits_at_end => self.end(now, None, out),
@@ -300,6 +321,8 @@ impl Call {
             }
             What::Send(sending) => self.send(now, step, sending, shared, out),
             What::Receive(receiving) => self.wait(now, receiving, out),
+            What::SendCommand(command) => self.tell(now, step, command, shared, out),
+            What::ReceiveCommand => self.be_told(now, step, shared, out),
         }
     }
 
@@ -474,7 +497,8 @@ impl Call {
             },
             Some(What::Pause { .. }) => "nothing is expected in a pause".to_owned(),
             Some(What::Send(sending)) => format!("nothing is expected before \"{}\"", sending.message.first_word()),
-            Some(What::Nop) | None => "nothing is expected".to_owned(),
+            Some(What::ReceiveCommand) => "nothing is expected before a command".to_owned(),
+            Some(What::SendCommand(_) | What::Nop) | None => "nothing is expected".to_owned(),
         }
     }
 

@@ -38,6 +38,18 @@ pub struct Scenario {
     pub needs: BTreeMap<String, String>,
 }
 
+impl Scenario {
+    /// The first step that needs another scenario beside this one.
+    pub fn first_command(&self) -> Option<&Step> {
+        self.steps.iter().find(|step| matches!(step.what, What::SendCommand(_) | What::ReceiveCommand))
+    }
+
+    /// Its calls begin with what the scenario beside it tells.
+    pub fn begins_when_told(&self) -> bool {
+        self.steps.first().is_some_and(|step| matches!(step.what, What::ReceiveCommand))
+    }
+}
+
 /// Which side of a call it plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -80,6 +92,10 @@ pub enum What {
         /// The call counts as over: a connection that closes meanwhile is no failure.
         is_wait: bool,
     },
+    /// Told to the scenario beside this one.
+    SendCommand(Template),
+    /// What that one tells is waited for.
+    ReceiveCommand,
     Nop,
 }
 

@@ -78,7 +78,7 @@ impl Labels {
         for child in children {
             match child.name.as_str() {
                 "label" => _ = labels.insert(child.attribute("id").unwrap_or_default().to_owned(), step),
-                "send" | "recv" | "pause" | "nop" | "timewait" => step += 1,
+                "send" | "recv" | "sendCmd" | "recvCmd" | "pause" | "nop" | "timewait" => step += 1,
                 _ => {}
             }
         }
@@ -117,6 +117,8 @@ impl Reader {
                 What::Pause { length: PauseLength::Drawn(Distribution::Fixed(length)), is_wait: true }
             }
             "nop" => What::Nop,
+            "sendCmd" => What::SendCommand(Template::message(&element.text, element.line, &mut self.names)?),
+            "recvCmd" => What::ReceiveCommand,
             _ => return self.no_step(attributes).map(|()| None),
         };
         let branch = self.branch(&mut attributes)?;
@@ -157,10 +159,6 @@ impl Reader {
                     let variable = self.names.variable(name);
                     self.names.make_global(variable);
                 }
-            }
-            "sendCmd" | "recvCmd" => {
-                let message = "needs a second scenario beside this one (3PCC), which is not known here";
-                return Err(attributes.fault(message));
             }
             other => return Err(Fault::new(element.line, format!("<{other}> is no element that is known here"))),
         }

@@ -10,7 +10,7 @@ fn read(steps: &str) -> Result<Scenario, Vec<String>> {
 #[test]
 fn what_is_not_known_is_refused_by_line_and_name() {
     for (steps, fault) in [
-        ("<sendCmd/>", "line 3: <sendCmd> needs a second scenario beside this one (3PCC), which is not known here"),
+        ("<sendCmd/>", "line 3: there is no message in it"),
         ("<dance/>", "line 3: <dance> is no element that is known here"),
         ("<pause/>\n<recv response=\"200\" mood=\"bad\"/>", "line 4: <recv> mood=\"bad\" is not known here"),
         ("<recv/>", "line 3: <recv> has neither request nor response"),

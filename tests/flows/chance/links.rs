@@ -38,7 +38,8 @@ fn whatever_is_lost_each_request_has_one_answer_and_each_call_one_letter() {
                 0 => cut_off(&world, &mut lots, &mut parties, link),
                 1 => disk_fails(&world, &mut lots, &mut parties),
                 2 if open.len() < CALLERS => kill(&world, &mut lots, &mut parties),
-                3..=6 if open.len() < CALLERS => parties.extend(dial(&world, &mut lots)),
+                3 if !open.is_empty() => hang_up_on_a_failing_disk(&world, &mut lots, &mut parties, &open),
+                4..=6 if open.len() < CALLERS => parties.extend(dial(&world, &mut lots)),
                 _ if open.is_empty() => parties.extend(dial(&world, &mut lots)),
                 _ => act(&world, &mut parties[open[lots.below(open.len())]].caller, &mut lots),
             }
@@ -140,6 +141,17 @@ fn disk_fails(world: &World, lots: &mut Lots, parties: &mut [Party]) {
     disk.refuse(Some([Refused::Changes, Refused::NewFiles, Refused::Truncation][lots.below(3)]));
     world.run(Duration::from_millis(lots.below(5000) as u64));
     disk.refuse(None);
+}
+
+/// What a message takes from its end to its delivery is some thirty changes: one of them fails.
+fn hang_up_on_a_failing_disk(world: &World, lots: &mut Lots, parties: &mut [Party], open: &[usize]) {
+    parties.iter_mut().for_each(|party| party.excused = true);
+    world.disk().fail_at(world.disk().operations() + lots.below(40));
+    let caller = &mut parties[open[lots.below(open.len())]].caller;
+    if caller.is_answered() {
+        caller.request("BYE", &[], None);
+    }
+    world.run(Duration::from_millis(300));
 }
 
 fn kill(world: &World, lots: &mut Lots, parties: &mut [Party]) {

@@ -30,8 +30,9 @@ explore: ## worlds drawn by lot, more than make test has: WORLDS=3000 FIRST=1000
 mutants: ## faults put into the engine on purpose: exploration must find each within a minute; MUTATION=digit for one
 	cargo test --locked --test mutations -- --ignored --nocapture
 
-bench: ## what a call costs; docs/PERFORMANCE.md keeps the figures
+bench: build ## what a call costs, to us and to whoever makes it; docs/PERFORMANCE.md keeps the figures
 	cargo bench --locked
+	@benches/replay/run
 
 bench-router: build ## what a redirected call costs beside Kamailio; docs/PERFORMANCE.md keeps the figures
 	@benches/router/run

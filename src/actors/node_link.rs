@@ -83,6 +83,8 @@ pub struct NodeLink {
     environment: Arc<dyn Environment>,
     identity: Identity,
     generation: u64,
+    /// The last that the node sent; it may still be read.
+    newest: u64,
     staff: Option<Staff>,
     node: Option<mpsc::UnboundedSender<ToNode>>,
     /// Which connection to the node this is: what an older one still says does not count.
@@ -148,6 +150,7 @@ impl NodeLink {
             environment,
             identity,
             generation,
+            newest: generation,
             staff: None,
             node: None,
             connection: 0,
@@ -275,14 +278,17 @@ impl NodeLink {
     }
 
     /// Read where it holds up no call; in force when that is done.
-    fn use_snapshot(&self, snapshot: Snapshot, ctx: &mut Context<Self>) {
+    fn use_snapshot(&mut self, snapshot: Snapshot, ctx: &mut Context<Self>) {
         let generation = snapshot.generation;
+        self.newest = generation;
         if generation == self.generation {
             return;
         }
         let environment = self.environment.clone();
         let loaded = async move { blocking(&*environment, move || load(&snapshot)).await };
         ctx.spawn(loaded.into_actor(self).map(move |loaded, link, _| match (loaded, &link.staff) {
+            // one that took longer to read than a newer one
+            _ if generation != link.newest => {}
             (Some(Ok(directory)), Some(staff)) => {
                 staff.calls.do_send(UseDirectory(Arc::new(directory)));
                 link.generation = generation;

@@ -446,7 +446,7 @@ impl Handler<Failed> for UmService {
 }
 
 /// What the organisation says of this server comes first.
-fn max_calls(directory: &Directory, node: &str, own: u32) -> u32 {
+pub(crate) fn max_calls(directory: &Directory, node: &str, own: u32) -> u32 {
     directory.service_of(node).and_then(|service| service.max_calls_allowed).unwrap_or(own)
 }
 

@@ -11,6 +11,7 @@ mod writing;
 #[cfg(test)]
 mod tests;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,6 +39,9 @@ pub struct ThisNode {
     pub max_calls_allowed: u32,
     pub um_service_port: u16,
     pub call_router_port: u16,
+    /// Of workers.
+    pub worker_ports: [u16; 2],
+    pub rtp_ports: RangeInclusive<u16>,
 }
 
 impl ThisNode {
@@ -48,6 +52,8 @@ impl ThisNode {
             max_calls_allowed: config.max_calls_allowed,
             um_service_port: config.sip.um_service_port,
             call_router_port: config.sip.call_router_port,
+            worker_ports: [config.sip.um_worker_port, config.sip.um_worker_replacement_port],
+            rtp_ports: config.rtp.ports.clone(),
         }
     }
 

@@ -33,8 +33,8 @@ use report::Played;
 const ENGINES_PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const ENGINES_PEER_PORT: u16 = 6060;
 
-/// A flood of messages is looked at so often: as exact as the times that are told.
-const LOOKS_EVERY: Duration = Duration::from_millis(1);
+/// A flood of messages is looked at so often; response times are exact to it then.
+const LOOKS_EVERY: Duration = Duration::from_millis(2);
 
 /// A scenario with its files.
 struct Prepared {
@@ -100,7 +100,8 @@ fn prepare(name: &str, options: &Options) -> Result<Prepared, String> {
         faults.join("\n")
     })?;
     let runs = |action: &Action| matches!(action, Action::Command(_));
-    if let Some(step) = scenario.steps.iter().find(|step| step.actions.iter().any(runs))
+    let mut steps = scenario.first.iter().chain(&scenario.steps);
+    if let Some(step) = steps.find(|step| step.actions.iter().any(runs))
         && !options.allow_exec
     {
         return Err(format!("{name}:{}: <exec command> runs programs; --allow-exec lets it", step.line));

@@ -15,25 +15,25 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let organisation = r#"
-//!     [[dial_plan]]
-//!     name = "Lab"
-//!     number_of_digits_in_extension = 4
-//!     [[ip_gateway]]
-//!     name = "PBX"
-//!     address = "127.0.0.1"
-//!     port = 0 # every port
-//!     [[hunt_group]]
-//!     name = "All"
-//!     ip_gateway = "PBX"
-//!     dial_plan = "Lab"
-//!     [[mailbox_policy]]
-//!     name = "Lab Policy"
-//!     dial_plan = "Lab"
 //!     [[mailbox]]
 //!     alias = "ann"
 //!     email_address = "ann@example.test"
 //!     mailbox_policy = "Lab Policy"
 //!     extensions = ["1001"]
+//! #   [[dial_plan]]
+//! #   name = "Lab"
+//! #   number_of_digits_in_extension = 4
+//! #   [[ip_gateway]]
+//! #   name = "PBX"
+//! #   address = "127.0.0.1"
+//! #   port = 0 # every port
+//! #   [[hunt_group]]
+//! #   name = "All"
+//! #   ip_gateway = "PBX"
+//! #   dial_plan = "Lab"
+//! #   [[mailbox_policy]]
+//! #   name = "Lab Policy"
+//! #   dial_plan = "Lab"
 //! "#;
 //! let engine = Engine::start(Beginning::new(vec![SourceFile::new("lab.toml", organisation)]))?;
 //! let (node, gateway) = (engine.beginning().home, "127.0.0.1".parse()?);

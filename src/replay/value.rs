@@ -18,9 +18,14 @@ pub enum Value {
 pub struct Variable(pub usize);
 
 impl Value {
-    /// Whether a `test="…"` on it holds.
+    /// Whether a `test="…"` on it holds; the number 0 does not, as in sipp.
     pub fn is_set(&self) -> bool {
-        !matches!(self, Value::Unset | Value::Truth(false))
+        match self {
+            Value::Number(number) => *number != 0.0,
+            Value::Truth(truth) => *truth,
+            Value::Text(_) => true,
+            Value::Unset => false,
+        }
     }
 
     /// What calculations take it for.

@@ -76,13 +76,16 @@ impl View {
     /// The other servers a directory has; those that `before` knew keep what their probes said.
     pub fn servers_of(directory: &Directory, node: &str, before: &[Server]) -> Vec<Server> {
         let others = directory.services().iter().filter(|service| !service.name.is(node));
-        let server = |service: &Arc<crate::directory::Service>| Server {
-            name: service.name.clone(),
-            place: Place {
+        let server = |service: &Arc<crate::directory::Service>| {
+            let place = Place {
                 host: service.address.clone().unwrap_or_else(|| GatewayAddress::Host(service.name.clone())),
                 port: service.port.unwrap_or(UM_SERVICE_PORT),
-            },
-            up: before.iter().find(|server| server.name == service.name).is_none_or(|server| server.up),
+            };
+            // what another place did not answer says nothing of this one, nor does it of one that is not asked any more
+            let is_asked = directory.addresses_of(&place.host).iter().next().is_some();
+            let known = before.iter().find(|server| server.name == service.name && server.place == place);
+            let up = known.filter(|_| is_asked).is_none_or(|server| server.up);
+            Server { name: service.name.clone(), place, up }
         };
         others.map(server).collect()
     }

@@ -47,6 +47,8 @@ pub struct Caller {
     over: bool,
     /// Its INVITE was, by a 200.
     is_answered: bool,
+    /// What the node's requests are answered, if not with 200.
+    pub wrong_answer: Option<&'static str>,
 }
 
 impl Caller {
@@ -79,6 +81,7 @@ impl Caller {
             last: None,
             over: false,
             is_answered: false,
+            wrong_answer: None,
         }
     }
 
@@ -309,7 +312,7 @@ impl Caller {
     /// Agrees to the node's BYE if one has come; says that the call lives to who asks (OPTIONS).
     pub fn note_bye(&mut self) {
         while let Some(request) = self.request_of_any_kind() {
-            self.respond(&request, "200 OK", &[]);
+            self.respond(&request, self.wrong_answer.unwrap_or("200 OK"), &[]);
             match request.method() {
                 "OPTIONS" => continue,
                 method => assert_eq!(method, "BYE"),

@@ -257,6 +257,23 @@ fn a_mailbox_of_a_server_that_does_not_answer_is_refused_until_it_does() {
     let server = Pbx::at(&world, "198.51.100.9:6062");
     answering(&world, &server, Duration::from_secs(61));
     call().expect(302);
+    drop(server);
+
+    // what one place does not answer is not held against another, nor against a server that nobody asks any more
+    for (from, to) in
+        [("address = \"198.51.100.9\"", "address = \"198.51.100.10\""), ("address = \"198.51.100.10\"\n", "")]
+    {
+        world.seconds(200);
+        call().expect(503);
+        world.files().edit(|sources| {
+            let file = sources.iter_mut().find(|source| source.text.contains(from)).unwrap();
+            file.text = file.text.replace(from, to);
+        });
+        world.block_on(world.engine().refresh()).unwrap();
+        call().expect(302);
+    }
+    world.seconds(200);
+    call().expect(302);
 }
 
 fn found(addresses: &[&str], services: &[(&str, bool)], valid: u64) -> Option<Found> {

@@ -20,6 +20,16 @@ fn figures(world: &World) -> String {
 }
 
 #[test]
+fn the_limit_of_calls_in_the_figures_is_the_one_in_force() {
+    let world = World::new();
+    assert_eq!(figure(&figures(&world), "ringpost_max_calls_allowed"), 100.0);
+    let text = "[[service]]\nname = \"um.example.test\"\nmax_calls_allowed = 7\n";
+    world.files().edit(|sources| sources.push(ringpost::directory::SourceFile::new("limit.toml", text)));
+    world.block_on(world.engine().refresh()).unwrap();
+    assert_eq!(figure(&figures(&world), "ringpost_max_calls_allowed"), 7.0);
+}
+
+#[test]
 fn a_call_is_in_the_figures_while_it_lasts_and_when_it_has_ended() {
     let world = World::new();
     let active = "ringpost_active_calls{gateway=\"Loopback\",dial_plan=\"Lab\"}";

@@ -45,6 +45,23 @@ pub struct Shell<'a> {
     pub json: bool,
 }
 
+/// What comes behind a cmdlet in its pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Feeds {
+    Nobody,
+    Printing,
+    Cmdlet,
+}
+
+/// The identities of what came through a pipe, if all of it is of that kind.
+fn of_kind(piped: Vec<Shown>, kind: Kind, bound: &Bound) -> Result<Vec<String>, ScriptError> {
+    let objects = piped.into_iter().map(|shown| shown.object.filter(|object| object.kind == kind));
+    match objects.collect::<Option<Vec<_>>>() {
+        Some(objects) => Ok(objects.into_iter().map(|object| object.identity).collect()),
+        None => bound.error(format!("{} cannot use what comes through the pipe", bound.cmdlet.name)),
+    }
+}
+
 /// Commands at the head of scripts that load Exchange's own cmdlets.
 const LOADING: [&str; 5] =
     ["add-pssnapin", "import-module", "set-executionpolicy", "set-strictmode", "import-pssession"];
@@ -97,7 +114,8 @@ impl Shell<'_> {
     ) -> Result<(), ScriptError> {
         let mut objects: Option<Vec<Shown>> = None;
         let mut wanted = if self.json { Format::Json { compressed: false } } else { Format::List(Vec::new()) };
-        for call in pipeline.calls {
+        let mut calls = pipeline.calls.into_iter().peekable();
+        while let Some(call) = calls.next() {
             let lower = call.name.to_ascii_lowercase();
             if let Some(name) = help::asked(&call) {
                 let text = match name.as_str() {
@@ -129,7 +147,14 @@ impl Shell<'_> {
                 wanted = format;
                 continue;
             }
-            objects = Some(self.call(call, objects, on_error)?);
+            let feeds = match calls.peek() {
+                None => Feeds::Nobody,
+                Some(next) => match super::show::format(next)? {
+                    Some(_) => Feeds::Printing,
+                    None => Feeds::Cmdlet,
+                },
+            };
+            objects = Some(self.call(call, objects, feeds, on_error)?);
         }
         let text = text(&objects.unwrap_or_default(), &wanted);
         if !text.is_empty() {
@@ -144,6 +169,7 @@ impl Shell<'_> {
         &mut self,
         call: Call,
         piped: Option<Vec<Shown>>,
+        feeds: Feeds,
         on_error: &mut OnError,
     ) -> Result<Vec<Shown>, ScriptError> {
         let cmdlet = named(&call.name, call.line)?;
@@ -156,8 +182,35 @@ impl Shell<'_> {
         let bound = bind(cmdlet, call, piped.is_some())?;
         *on_error = bound.on_error;
         self.check(&bound)?;
-        match action(cmdlet.name) {
-            Action::Get(kind) => self.get(kind, &bound),
+        let action = action(cmdlet.name);
+        let gives = matches!(
+            action,
+            Action::Get(_)
+                | Action::New(_)
+                | Action::EnableMailbox
+                | Action::GetComponents
+                | Action::ActiveCalls
+                | Action::CallDataRecords
+                | Action::SummaryReport
+                | Action::TestCall
+        );
+        if feeds == Feeds::Cmdlet && !gives {
+            return bound.error(format!("{} puts nothing into the pipe", cmdlet.name));
+        }
+        match action {
+            Action::Get(kind) => match piped {
+                None => self.get(kind, None, &bound),
+                Some(_) if bound.get("Identity").is_some() => {
+                    bound.error(format!("{} has an identity, and objects come through the pipe", cmdlet.name))
+                }
+                Some(objects) => {
+                    let mut found = Vec::new();
+                    for identity in of_kind(objects, kind, &bound)? {
+                        found.extend(self.get(kind, Some(identity), &bound)?);
+                    }
+                    Ok(found)
+                }
+            },
             Action::GetComponents
             | Action::SetComponent
             | Action::ActiveCalls
@@ -165,8 +218,17 @@ impl Shell<'_> {
             | Action::ExportRecords
             | Action::SummaryReport
             | Action::TestCall
-            | Action::Service { .. } => self.ask_node(&bound),
-            _ => self.change(&bound, piped),
+            | Action::Service { .. } => match piped {
+                None => self.ask_node(None, &bound),
+                Some(objects) => {
+                    let mut found = Vec::new();
+                    for server in of_kind(objects, Kind::Service, &bound)? {
+                        found.extend(self.ask_node(Some(server), &bound)?);
+                    }
+                    Ok(found)
+                }
+            },
+            _ => self.change(&bound, piped, feeds != Feeds::Nobody),
         }
     }
 

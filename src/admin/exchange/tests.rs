@@ -294,6 +294,31 @@ fn one_way_of_naming_calls_is_enough_and_what_is_turned_off_need_not_be_built() 
 }
 
 #[test]
+fn a_pipe_carries_objects_or_is_refused() {
+    let told = script("Get-UMIPGateway | Get-UMIPGateway | Out-Null");
+    let asked: Vec<_> =
+        told.requests.iter().filter(|request| matches!(request, Request::Get { identity: Some(_), .. })).collect();
+    assert_eq!(asked.len(), 2, "each of those that came: {:?}", told.requests);
+    for line in [
+        "Get-UMIPGateway A | Get-UMMailbox",
+        "Get-UMIPGateway A | Get-UMCallDataRecord -Mailbox alice",
+        "Get-UMIPGateway A | Disable-UMService",
+        "Get-UMIPGateway A | Set-ServerComponentState -Component UMCallRouter -State Inactive -Requester Functional",
+        "Get-UMIPGateway A | Get-UMIPGateway B",
+    ] {
+        let told = script(line);
+        assert!(told.failed && told.requests.len() == 1, "{line}: {:?}", told.requests);
+    }
+    let told = script("Set-UMIPGateway A -Port 5070 | Set-UMIPGateway -Status NoNewCalls");
+    assert_eq!(told.warned, ["s.ps1:1: Set-UMIPGateway puts nothing into the pipe"]);
+    assert!(told.requests.is_empty());
+    let told = script("New-UMIPGateway A -Address 192.0.2.1 | Set-UMIPGateway -Port 5080");
+    assert!(
+        matches!(told.requests.last(), Some(Request::Change(changes)) if matches!(&changes.steps[0], Step::Set { .. }))
+    );
+}
+
+#[test]
 fn objects_of_two_lines_are_parted_by_a_blank_one() {
     let printed = script("Get-UMIPGateway A | fl Name\nGet-UMIPGateway A | fl Name").printed;
     assert_eq!(printed, "Name : A\n\nName : B\n\nName : A\n\nName : B\n");

@@ -41,8 +41,44 @@ pub(super) fn apply(draft: &mut Draft, steps: &[Step], node: &ThisNode, folder: 
         touched.extend(edits.iter().map(|edit| (kind, edit.key.clone())));
     }
     match Directory::load(&draft.sources()) {
-        Ok(_) => Ok(done),
+        Ok(directory) => {
+            if touched.iter().any(|(kind, _)| kind.is_of_server()) {
+                fits(&directory, node)?;
+            }
+            Ok(done)
+        }
         Err(faults) => Err(unsound(faults, &faults_before, &touched)),
+    }
+}
+
+/// What this node's entries say must be possible beside what it is configured for.
+fn fits(directory: &Directory, node: &ThisNode) -> Result<(), Refusal> {
+    let refused = |key: &str, message: String| Err(Refusal::of_setting(Reason::Invalid, key, message));
+    let service = directory.service_of(&node.name);
+    let router = directory.call_router_of(&node.name).and_then(|router| router.sip_tcp_listening_port);
+    let ports = [
+        ("sip_tcp_listening_port", "call router", router.unwrap_or(node.call_router_port)),
+        ("port", "UM service", service.and_then(|service| service.port).unwrap_or(node.um_service_port)),
+    ];
+    for (at, (key, _, port)) in ports.iter().enumerate().filter(|(_, (_, _, port))| *port != 0) {
+        let other = ports.iter().enumerate().find(|(other, (_, _, taken))| *other != at && taken == port);
+        let taken = match other {
+            Some((_, (_, name, _))) => Some(*name),
+            None if node.worker_ports.contains(port) => Some("UM worker"),
+            None if node.rtp_ports.contains(port) => Some("audio of calls"),
+            None => None,
+        };
+        if let Some(taken) = taken {
+            return refused(key, format!("port {port} of this node is for its {taken} already"));
+        }
+    }
+    let room = u32::from(node.rtp_ports.end().saturating_sub(*node.rtp_ports.start()) / 2 + 1);
+    match service.and_then(|service| service.max_calls_allowed) {
+        Some(calls) if calls > room => refused(
+            "max_calls_allowed",
+            format!("{calls} calls need more RTP ports than this node has: room for {room}"),
+        ),
+        _ => Ok(()),
     }
 }
 

@@ -28,6 +28,8 @@ fn world() -> World {
         max_calls_allowed: 100,
         um_service_port: 5062,
         call_router_port: 5060,
+        worker_ports: [5065, 5067],
+        rtp_ports: 20_000..=20_399,
     };
     let organisation = Organisation::new(Arc::new(disk.clone()), PathBuf::from("d"), node);
     World { disk, organisation }
@@ -437,4 +439,27 @@ mod any_edits {
             prop_assert!(world.file("gateways.toml").starts_with(comment));
         }
     }
+}
+
+#[test]
+fn ports_and_calls_of_this_node_must_be_possible_on_it() {
+    let world = world();
+    let set = |kind: Kind, key: &str, value: i64| {
+        let edits = vec![Edit::set(key, Value::Number(value))];
+        let step = Step::Set { kind, identity: "localhost".to_owned(), edits };
+        world
+            .organisation
+            .change(&Changes { steps: vec![step], what_if: true })
+            .map_err(|refusal| refusal.show(str::to_owned))
+    };
+    let refused = |kind, key, value, why: &str| {
+        let said = set(kind, key, value).unwrap_err();
+        assert!(said.contains(why), "{said}");
+    };
+    refused(Kind::CallRouter, "sip_tcp_listening_port", 5062, "port 5062 of this node is for its UM service already");
+    refused(Kind::CallRouter, "sip_tcp_listening_port", 5067, "for its UM worker already");
+    refused(Kind::Service, "port", 20_100, "for its audio of calls already");
+    refused(Kind::Service, "max_calls_allowed", 201, "room for 200");
+    set(Kind::Service, "max_calls_allowed", 200).unwrap();
+    set(Kind::CallRouter, "sip_tcp_listening_port", 5070).unwrap();
 }

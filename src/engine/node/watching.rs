@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Node;
 use crate::actors::components::GetComponents;
+use crate::actors::um_service::max_calls;
 use crate::actors::um_worker::LEAVING;
 use crate::components::{Component, States};
 use crate::engine::Place;
@@ -32,7 +33,7 @@ impl Node {
             age_s: worker.age_s as f64,
         });
         let moment = Moment {
-            max_calls: self.max_calls as usize,
+            max_calls: max_calls(&self.directory(), &self.node, self.max_calls) as usize,
             calls: status.load.calls,
             media_streams: status.load.media_streams,
             rtp_ports: status.load.rtp_ports,

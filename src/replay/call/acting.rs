@@ -201,8 +201,9 @@ impl Call {
         let matches = found.is_some();
         if let Some(found) = found {
             for (at, variable) in extraction.to.iter().enumerate() {
-                let text = found.get(at).map_or(String::new(), |group| group.as_str().to_owned());
-                self.set_text(*variable, text, shared);
+                // a group that took no part leaves its variable unset
+                let value = found.get(at).map_or(Value::Unset, |group| Value::Text(group.as_str().to_owned()));
+                self.set(*variable, value, shared);
             }
         }
         extraction.check.wants(matches, Mismatch::NoMatch, Mismatch::UnwantedMatch)
@@ -210,14 +211,18 @@ impl Call {
 
     fn turn_to(&mut self, now: Instant, host: &str, port: &str, transport: &str, out: &mut Vec<Command>) {
         let ip: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-        let port: Option<u16> = port.trim().parse().ok();
+        let number: Option<u16> = port.trim().parse().ok();
         let same = transport.eq_ignore_ascii_case(self.setup.transport.as_str());
-        match (ip, port) {
-            (Some(ip), Some(port)) if same => self.destination = SocketAddr::new(ip, port),
+        match (ip, number) {
+            (Some(ip), Some(number)) if same => self.destination = SocketAddr::new(ip, number),
             (Some(_), Some(_)) => {
                 self.fail(now, Failure::CannotSend(format!("setdest: {transport} is not what this replay uses")), out);
             }
-            _ => self.fail(now, Failure::CannotSend(format!("setdest: {host}:{port:?} is no address and port")), out),
+            _ => self.fail(
+                now,
+                Failure::CannotSend(format!("setdest: {host}:{port} is no address and port; names are not looked up")),
+                out,
+            ),
         }
     }
 }

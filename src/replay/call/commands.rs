@@ -20,7 +20,7 @@ impl Call {
         match self.message(now, command, self.at, shared) {
             Ok(text) => {
                 out.push(Command::Tell(text.clone()));
-                self.act_noting(now, step, &text, shared, out);
+                self.act(now, step, &text, shared, out);
                 if !self.is_over {
                     self.next(shared);
                 }

@@ -308,12 +308,12 @@ impl Call {
                 self.paused_until = Some(now + Duration::from_millis(length.max(0.0) as u64));
                 self.waits_at_end = *is_wait;
                 self.measure(now, step, out);
-                self.act_noting(now, step, "", shared, out);
+                self.act(now, step, "", shared, out);
                 Goes::On
             }
             What::Nop => {
                 self.measure(now, step, out);
-                self.act_noting(now, step, "", shared, out);
+                self.act(now, step, "", shared, out);
                 if !self.is_over {
                     self.next(shared);
                 }
@@ -367,7 +367,7 @@ impl Call {
         let delay = sending.retransmit.filter(|_| self.setup.transport == Transport::Udp && self.setup.retransmits);
         self.copies = delay.map(|delay| Copies { next: now + delay, delay, sent: 0 });
         self.last_sent = Some((self.at, text.clone()));
-        self.act_noting(now, step, &text, shared, out);
+        self.act(now, step, &text, shared, out);
         self.next(shared);
         Goes::On
     }

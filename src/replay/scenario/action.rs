@@ -11,7 +11,7 @@ use super::super::xml::Element;
 use super::attributes::Attributes;
 use super::distribution::Distribution;
 use super::names::Names;
-use super::template::Template;
+use super::template::{Part, Template};
 
 #[derive(Debug, Clone)]
 pub enum Action {
@@ -304,7 +304,14 @@ fn execute(mut attributes: Attributes, names: &mut Names) -> Result<Vec<Action>,
         actions.push(Action::PlayPcap(PathBuf::from(file)));
     }
     if let Some(keys) = attributes.text("play_dtmf") {
-        actions.push(Action::PlayDtmf(Template::read(keys, attributes.element.line, names)?));
+        let written = Template::read(keys, attributes.element.line, names)?;
+        let is_key = |sign: char| "0123456789*#ABCDabcd,".contains(sign);
+        if let [Part::Text(keys)] = written.parts.as_slice()
+            && let Some(odd) = keys.chars().find(|sign| !is_key(*sign))
+        {
+            return Err(attributes.fault(format!("play_dtmf: \"{odd}\" is no key")));
+        }
+        actions.push(Action::PlayDtmf(written));
     }
     if let Some(echo) = attributes.number::<f64>("rtp_echo")? {
         actions.push(Action::Echo(echo != 0.0));

@@ -9,6 +9,8 @@ use super::super::value::Variable;
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     variables: Vec<String>,
+    /// How often each is named.
+    named: Vec<usize>,
     global: Vec<Variable>,
     keys: BTreeMap<String, String>,
 }
@@ -22,12 +24,25 @@ impl Names {
     pub fn variable(&mut self, name: &str) -> Variable {
         let name = name.trim();
         match self.variables.iter().position(|known| known == name) {
-            Some(at) => Variable(at),
+            Some(at) => {
+                if let Some(named) = self.named.get_mut(at) {
+                    *named += 1;
+                }
+                Variable(at)
+            }
             None => {
                 self.variables.push(name.to_owned());
+                self.named.push(1);
                 Variable(self.variables.len() - 1)
             }
         }
+    }
+
+    /// Those that are named once: never set, or never used. sipp refuses them, too.
+    pub fn lonely(&self) -> impl Iterator<Item = &str> {
+        let all = self.variables.iter().zip(&self.named).enumerate();
+        let lonely = all.filter(|(at, (_, named))| **named == 1 && !self.is_global(Variable(*at)));
+        lonely.map(|(_, (name, _))| name.as_str())
     }
 
     /// It is one for all calls.

@@ -34,6 +34,20 @@ pub fn scenario(text: &str, keys: BTreeMap<String, String>) -> Result<Scenario, 
     if steps.is_empty() && reader.faults.is_empty() {
         reader.faults.push(Fault::new(root.line, "there is nothing to do in it"));
     }
+    let lonely: Vec<&str> = if reader.faults.is_empty() { reader.names.lonely().collect() } else { Vec::new() };
+    for name in lonely {
+        let message = format!(
+            "variable \"{name}\" is named once only, so it is never set or never used; \
+             <Reference variables=\"{name}\"/> says that this is meant"
+        );
+        reader.faults.push(Fault::new(root.line, message));
+    }
+    for label in reader.labels.twice.drain(..) {
+        reader.faults.push(label);
+    }
+    if let Some(word) = root.text.split_whitespace().next() {
+        reader.faults.push(Fault::new(root.line, format!("\"{word}\" stands in <scenario>, which has no text")));
+    }
     for step in first.iter().filter(|step| !matches!(step.what, What::Nop)) {
         reader.faults.push(Fault::new(step.line, "only <nop> may stand in <init>"));
     }
@@ -69,20 +83,29 @@ fn needs(comments: &[(usize, String)], faults: &mut Vec<Fault>) -> BTreeMap<Stri
 }
 
 /// Where labels lead to.
-struct Labels(BTreeMap<String, usize>);
+struct Labels {
+    places: BTreeMap<String, usize>,
+    /// Those whose name another has.
+    twice: Vec<Fault>,
+}
 
 impl Labels {
     fn of(children: &[Element]) -> Labels {
-        let mut labels = BTreeMap::new();
+        let (mut places, mut twice) = (BTreeMap::new(), Vec::new());
         let mut step = 0;
         for child in children {
             match child.name.as_str() {
-                "label" => _ = labels.insert(child.attribute("id").unwrap_or_default().to_owned(), step),
+                "label" => {
+                    let id = child.attribute("id").unwrap_or_default();
+                    if places.insert(id.to_owned(), step).is_some() {
+                        twice.push(Fault::new(child.line, format!("<label id=\"{id}\"> is there twice")));
+                    }
+                }
                 "send" | "recv" | "sendCmd" | "recvCmd" | "pause" | "nop" | "timewait" => step += 1,
                 _ => {}
             }
         }
-        Labels(labels)
+        Labels { places, twice }
     }
 }
 
@@ -108,6 +131,11 @@ impl Reader {
 
     fn step(&mut self, element: &Element) -> Result<Option<Step>, Fault> {
         let mut attributes = Attributes::of(element);
+        if !matches!(element.name.as_str(), "send" | "sendCmd")
+            && let Some(word) = element.text.split_whitespace().next()
+        {
+            return Err(attributes.fault(format!("has no text, and \"{word}\" stands in it")));
+        }
         let what = match element.name.as_str() {
             "send" => What::Send(Box::new(self.send(&mut attributes)?)),
             "recv" => What::Receive(Box::new(self.receive(&mut attributes)?)),
@@ -241,7 +269,7 @@ impl Reader {
 
     fn label(&self, attributes: &mut Attributes, name: &'static str) -> Result<Option<usize>, Fault> {
         let Some(label) = attributes.text(name) else { return Ok(None) };
-        let place = self.labels.0.get(label).copied();
+        let place = self.labels.places.get(label).copied();
         place.map(Some).ok_or_else(|| attributes.fault(format!("{name}=\"{label}\": there is no label of that id")))
     }
 

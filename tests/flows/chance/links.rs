@@ -86,6 +86,7 @@ fn dial(world: &World, lots: &mut Lots) -> Option<Party> {
     world.call_the_current_worker();
     let mut caller = world.gateway().call_for_alice().ready();
     caller.persist();
+    caller.wrong_answer = [None, None, None, Some("404 Not Found"), Some("503 Later"), Some("299 Odd")][lots.below(6)];
     caller.dial();
     if lots.below(4) == 0 {
         world.wait(Duration::from_millis(lots.below(700) as u64), || caller.may_cancel());

@@ -62,8 +62,10 @@ const COMPONENT: &[(&str, &str)] = &[
 ];
 
 impl Shell<'_> {
-    pub(super) fn ask_node(&mut self, bound: &Bound) -> Result<Vec<Shown>, ScriptError> {
-        let server = bound.text("Identity").or_else(|| bound.text("Server")).or_else(|| bound.text("InstanceServer"));
+    /// `piped`: the server that came through the pipe.
+    pub(super) fn ask_node(&mut self, piped: Option<String>, bound: &Bound) -> Result<Vec<Shown>, ScriptError> {
+        let server =
+            piped.or_else(|| ["Identity", "Server", "InstanceServer"].iter().find_map(|name| bound.text(name)));
         let filter = || CallFilter { dial_plan: bound.text("UMDialPlan"), ip_gateway: bound.text("UMIPGateway") };
         let request = match action(bound.cmdlet.name) {
             Action::GetComponents => Request::Components { server, component: bound.text("Component") },

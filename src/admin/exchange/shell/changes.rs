@@ -4,7 +4,7 @@
 use super::super::bind::Bound;
 use super::super::parse::Literal;
 use super::super::sense::{Action, Sense, action, sense};
-use super::{ScriptError, Shell, Shown};
+use super::{ScriptError, Shell, Shown, of_kind};
 use crate::admin::command::{Answer, Changes, Object, Request, Step};
 use crate::admin::settings::{Change, Edit, Kind, Setting, Value};
 use crate::link::CallSelector;
@@ -13,8 +13,8 @@ use crate::link::CallSelector;
 const SORTED_BY: [&str; 3] = ["Name", "DisplayName", "ServerLegacyDN"];
 
 impl Shell<'_> {
-    pub(super) fn get(&mut self, kind: Kind, bound: &Bound) -> Result<Vec<Shown>, ScriptError> {
-        let identity = bound.text(if kind == Kind::CallRouter { "Server" } else { "Identity" });
+    pub(super) fn get(&mut self, kind: Kind, piped: Option<String>, bound: &Bound) -> Result<Vec<Shown>, ScriptError> {
+        let identity = piped.or_else(|| bound.text(if kind == Kind::CallRouter { "Server" } else { "Identity" }));
         let objects = self.objects(kind, identity.clone(), bound)?;
         let plan = bound.text("UMDialPlan");
         let anr = bound.text("Anr").map(|anr| anr.to_lowercase());
@@ -56,7 +56,13 @@ impl Shell<'_> {
         }
     }
 
-    pub(super) fn change(&mut self, bound: &Bound, piped: Option<Vec<Shown>>) -> Result<Vec<Shown>, ScriptError> {
+    /// `feeds`: what was made is wanted behind a pipe.
+    pub(super) fn change(
+        &mut self,
+        bound: &Bound,
+        piped: Option<Vec<Shown>>,
+        feeds: bool,
+    ) -> Result<Vec<Shown>, ScriptError> {
         let identities = self.identities(bound, piped)?;
         let mut steps = Vec::new();
         for identity in &identities {
@@ -84,13 +90,19 @@ impl Shell<'_> {
             _ => return bound.error("the node answered with something else"),
         }
         if drops && !what_if {
-            for identity in identities {
-                if let Answer::Done(done) = self.answer(Request::DropCalls(CallSelector::IpGateway(identity)), bound)? {
+            for identity in &identities {
+                let dropped = Request::DropCalls(CallSelector::IpGateway(identity.clone()));
+                if let Answer::Done(done) = self.answer(dropped, bound)? {
                     (self.print)(&format!("{done}\n"));
                 }
             }
         }
-        Ok(Vec::new())
+        match made(bound, &identities) {
+            Some((kind, identity)) if feeds && !what_if => {
+                Ok(self.objects(kind, Some(identity), bound)?.into_iter().map(Shown::object).collect())
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// Which objects: the one that is named, or those that came through the pipe.
@@ -107,14 +119,10 @@ impl Shell<'_> {
             };
         }
         match piped {
-            Some(objects) => {
-                let of_kind = objects.into_iter().map(|shown| shown.object.filter(|object| Some(object.kind) == kind));
-                let of_kind: Option<Vec<_>> = of_kind.collect();
-                match of_kind {
-                    Some(objects) => Ok(objects.into_iter().map(|object| object.identity).collect()),
-                    None => bound.error(format!("{} cannot use what comes through the pipe", bound.cmdlet.name)),
-                }
-            }
+            Some(objects) => match kind {
+                Some(kind) => of_kind(objects, kind, bound),
+                None => bound.error(format!("{} cannot use what comes through the pipe", bound.cmdlet.name)),
+            },
             None if kind.is_some_and(Kind::is_of_server) => Ok(vec!["localhost".to_owned()]),
             None => bound.error(format!("{} needs -Identity", bound.cmdlet.name)),
         }
@@ -189,6 +197,19 @@ impl Shell<'_> {
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// The object that a cmdlet makes.
+fn made(bound: &Bound, identities: &[String]) -> Option<(Kind, String)> {
+    let identity = identities.first()?;
+    match action(bound.cmdlet.name) {
+        Action::New(Kind::HuntGroup) => {
+            Some((Kind::HuntGroup, format!("{}\\{identity}", bound.text("UMIPGateway").unwrap_or_default())))
+        }
+        Action::New(kind) => Some((kind, identity.clone())),
+        Action::EnableMailbox => Some((Kind::Mailbox, identity.split('@').next().unwrap_or_default().to_owned())),
+        _ => None,
     }
 }
 

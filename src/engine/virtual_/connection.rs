@@ -8,10 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::VirtualEnvironment;
+use super::{STREAM_BUFFER, VirtualEnvironment};
 
-/// What an end holds before its writer has to wait, in octets.
-const BUFFER: usize = 256 << 10;
 const SEGMENT: usize = 1460;
 /// A link that was parted is tried again so often.
 const TRIED_EVERY: Duration = Duration::from_millis(200);
@@ -22,8 +20,8 @@ pub(super) fn connect(
     from: SocketAddr,
     to: SocketAddr,
 ) -> (DuplexStream, DuplexStream) {
-    let (opener, near) = duplex(BUFFER);
-    let (far, acceptor) = duplex(BUFFER);
+    let (opener, near) = duplex(STREAM_BUFFER);
+    let (far, acceptor) = duplex(STREAM_BUFFER);
     let ((near_reader, near_writer), (far_reader, far_writer)) = (split(near), split(far));
     environment.runtime.spawn(carry(environment.clone(), near_reader, far_writer, (from, to)));
     environment.runtime.spawn(carry(environment.clone(), far_reader, near_writer, (to, from)));
